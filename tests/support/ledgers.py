@@ -1,0 +1,74 @@
+"""Empty databases, and ratings as tests of the ledger and of delivery make them."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+import sqlalchemy
+
+from agent_feedback.ledger.ledger import Ledger
+from agent_feedback.model import THUMB, Content, Rating, RatingKey, Turn, TurnState
+
+OPENED_AT = 1_795_000_000_000
+KEY = RatingKey("tr-1", "ann@example.com", THUMB)
+
+
+def rating(value: bool = True, *, key: RatingKey = KEY, changed_at: int = 1) -> Rating:
+    """Build a first rating."""
+    return Rating(key, Content(value), f"a-{key.trace_id}-{key.name}", changed_at=changed_at)
+
+
+def flipped(old: Rating | None) -> Rating:
+    """Say the opposite of before; a first time it is thumbs up."""
+    if old is None:
+        return rating()
+    return replace(old, content=Content(not old.content.value), revision=old.revision + 1)
+
+
+def become(new: Rating) -> Callable[[Rating | None], Rating]:
+    """Make any state this one."""
+    return lambda _: new
+
+
+def rated(ledger: Ledger, *keys: RatingKey, changed_at: int = 1) -> list[Rating]:
+    """Write a first rating for each of these keys."""
+    return ledger.change(
+        {key: become(rating(key=key, changed_at=changed_at)) for key in keys or (KEY,)}
+    )
+
+
+def keys(count: int) -> list[RatingKey]:
+    """Name ratings of as many traces."""
+    return [RatingKey(f"tr-{number}", KEY.person, THUMB) for number in range(count)]
+
+
+def turn(turn_id: str, **said: object) -> Turn:
+    """Build a closed turn of Ann's; the higher its number, the later it began."""
+    plain = Turn(
+        trace_id=f"tr-{turn_id}",
+        client_request_id="request-1",
+        session_id="session-1",
+        user_id=KEY.person,
+        asker=KEY.person,
+        state=TurnState.OK,
+        turn_id=turn_id,
+        opened_at=OPENED_AT + int(turn_id),
+        closed_at=OPENED_AT + int(turn_id),
+    )
+    return replace(plain, **said)  # type: ignore[arg-type]
+
+
+@contextmanager
+def empty_schema(postgres_url: str) -> Iterator[str]:
+    """Give the URL of an empty schema, which ends with the block."""
+    schema = f"test_{uuid.uuid4().hex}"
+    server = sqlalchemy.make_url(postgres_url)
+    engine = sqlalchemy.create_engine(server)
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text(f"CREATE SCHEMA {schema}"))
+    url = server.update_query_dict({"options": f"-csearch_path={schema}"})
+    yield url.render_as_string(hide_password=False)
+    with engine.begin() as connection:
+        connection.execute(sqlalchemy.text(f"DROP SCHEMA {schema} CASCADE"))
+    engine.dispose()

@@ -1,0 +1,112 @@
+"""The floors of the package: who may import whom."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "agent_feedback"
+
+FLOORS = [
+    {"errors", "model"},
+    {"settings", "trace_id", "text", "guard"},
+    {"identity", "doors", "ledger"},
+    {"delivery", "agent"},
+    {"service"},
+    {"web"},
+    {"application"},
+    {"plugin"},
+    {"__init__"},
+]
+"""From the ground up: a module or package imports from lower floors, and from itself."""
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+LONGEST_MODULE = 350
+LONGEST_FUNCTION = 40
+
+
+def room_of(module: Path) -> str:
+    """The top-level module or package that a file belongs to."""
+    return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def floor_of(room: str) -> int:
+    """The number of a room's floor; a room that stands on none is a mistake."""
+    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+
+
+def imports_of(module: Path) -> Iterator[str]:
+    """Every import of ours in a file: lazy ones and those for type checking included."""
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            name = node.module or ""
+            yield from (f"{name}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+def ours(module: Path) -> Iterator[str]:
+    """The dotted names below the package that a file imports."""
+    for name in imports_of(module):
+        if name.startswith("agent_feedback."):
+            yield name.removeprefix("agent_feedback.")
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_module_imports_only_from_lower_floors_and_its_own_room(module: Path) -> None:
+    """Nothing reaches up or sideways."""
+    room = room_of(module)
+    for name in ours(module):
+        imported = name.split(".")[0]
+        assert imported == room or floor_of(imported) < floor_of(room), f"{room} imports {name}"
+
+
+def test_no_room_runs_in_circles() -> None:
+    """Within a room, modules do not import each other in a cycle."""
+    graph = {
+        ".".join(module.relative_to(PACKAGE).with_suffix("").parts): {
+            name.rsplit(".", 1)[0] for name in ours(module)
+        }
+        | set(ours(module))
+        for module in MODULES
+    }
+
+    def walk(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, " -> ".join((*above, name))
+        for next_name in graph.get(name, set()) & graph.keys():
+            walk(next_name, (*above, name))
+
+    for name in graph:
+        walk(name, ())
+
+
+def test_only_the_identity_room_names_identity_headers() -> None:
+    """No other module knows a header that says who somebody is."""
+    names = ("x-forwarded-email", "x-app-user-email", "x-forwarded-user", "access-token")
+    for module in MODULES:
+        if room_of(module) in ("identity", "settings"):
+            continue
+        code = module.read_text().lower()
+        assert not [name for name in names if name in code], module
+
+
+def test_nothing_is_global_but_constants() -> None:
+    """Two AgentFeedback objects share nothing: no module holds a container or a variable."""
+    for module in MODULES:
+        for node in ast.parse(module.read_text()).body:
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+                called = ast.unparse(node.value.func)
+                assert called not in ("dict", "list", "set", "ContextVar", "threading.local")
+
+
+def test_modules_and_functions_stay_short() -> None:
+    """A long module or function is a missing idea."""
+    for module in MODULES:
+        text = module.read_text()
+        assert len(text.splitlines()) <= LONGEST_MODULE, module
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
+                assert lines <= LONGEST_FUNCTION, f"{module}: {node.name} has {lines} lines"
