@@ -1,0 +1,123 @@
+"""Who is asking: request headers in, one :class:`~agent_feedback.model.Identity` out.
+
+Nothing else in the package reads an identity header. The decision is pure; only an access token
+needs a look-up in the workspace, which :mod:`agent_feedback.identity.token_directory` does.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from agent_feedback.errors import IdentityMalformed
+from agent_feedback.model import ANONYMOUS, Identity
+from agent_feedback.settings import Settings
+
+RawHeaders = Iterable[tuple[bytes, bytes]]
+
+APP_USER = "x-app-user-email"
+PROXY = "x-forwarded-user"
+EMAIL = "x-forwarded-email"
+ACCESS_TOKEN = "x-forwarded-access-token"
+
+_LONGEST = 250  # MLflow's column for an assessment's source_id
+_SERVICE_PRINCIPAL = re.compile(
+    r"\d+@\d+|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AccessToken:
+    """A forwarded access token: whose it is must be looked up. Never shown."""
+
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What the headers alone say: a person, or a token to look up.
+
+    ``ignored_claim`` tells that the sender named a user and may not speak for one.
+    """
+
+    who: Identity | AccessToken
+    ignored_claim: bool = False
+
+
+def decide(headers: RawHeaders, settings: Settings, *, on_databricks_apps: bool) -> Decision:
+    """Choose the identity that the headers prove, in the order that the settings name.
+
+    Args:
+        headers: The request's raw headers, duplicates included.
+        settings: Which headers and proxies to believe.
+        on_databricks_apps: There, without an e-mail, only a token speaks for a person.
+
+    Raises:
+        IdentityMalformed: an identity header occurs twice or holds what no name can hold.
+    """
+    found = _identity_headers(headers, settings)
+    claim = found.get(APP_USER)
+    if claim:
+        trusted = settings.trusted_proxies
+        if "*" in trusted or found.get(PROXY) in trusted:
+            return Decision(_person(claim, APP_USER))
+    return Decision(_from_sources(found, settings, on_databricks_apps), ignored_claim=bool(claim))
+
+
+def is_person(user_id: str) -> bool:
+    """Whether a name can be a person's: a service principal's opaque id is not, nor "anonymous"."""
+    name = user_id.lower()
+    return name != ANONYMOUS and _SERVICE_PRINCIPAL.fullmatch(name) is None
+
+
+def normalise(user_id: str) -> str:
+    """A name as ratings are keyed by it: trimmed, and in lower case where it is an e-mail address.
+
+    Raises:
+        IdentityMalformed: it is longer than MLflow keeps, or holds control characters.
+    """
+    name = unicodedata.normalize("NFC", user_id.strip())
+    if len(name) > _LONGEST or any(unicodedata.category(c) in ("Cc", "Cf", "Cs") for c in name):
+        raise IdentityMalformed()
+    return name.lower() if "@" in name else name
+
+
+def _identity_headers(headers: RawHeaders, settings: Settings) -> dict[str, str]:
+    wanted = {APP_USER, PROXY, ACCESS_TOKEN, EMAIL, *map(str.lower, settings.user_id_source)}
+    found: dict[str, str] = {}
+    for raw_name, raw_value in headers:
+        name = raw_name.decode("latin-1").lower()
+        if name in wanted:
+            if name in found:
+                raise IdentityMalformed()
+            found[name] = _text(raw_value)
+    return found
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        raise IdentityMalformed() from None
+
+
+def _from_sources(
+    found: dict[str, str], settings: Settings, on_databricks_apps: bool
+) -> Identity | AccessToken:
+    sources = [source.lower() for source in settings.user_id_source]
+    only_token = on_databricks_apps and EMAIL in sources and not found.get(EMAIL)
+    for source in sources:
+        if source == "obo":
+            if token := found.get(ACCESS_TOKEN):
+                return AccessToken(token)
+        # "none" is a word of the setting's, and not a header that callers could send.
+        elif source != "none" and (name := found.get(source)) and not only_token:
+            return _person(name, source)
+    return Identity()
+
+
+def _person(name: str, how: str) -> Identity:
+    name = normalise(name)
+    return Identity(name, how, is_human=True) if name and is_person(name) else Identity(how=how)

@@ -1,0 +1,101 @@
+"""Who sends a request, tokens included."""
+
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import pytest
+
+from agent_feedback import FeedbackError, IdentityRefused, IdentityRequired, Settings, Unavailable
+from agent_feedback.guard import Guard
+from agent_feedback.identity import token_directory
+from agent_feedback.identity.callers import Callers
+from agent_feedback.model import Identity
+from tests.support.fake_workspace import FakeWorkspace
+
+ANN = "ann@example.com"
+TOKEN = [(b"x-forwarded-access-token", b"good")]
+
+
+def callers(*, on_databricks_apps: bool = True, **chosen: object) -> Callers:
+    """Build what an application on Databricks Apps would have."""
+    return Callers(
+        Settings(**chosen),  # type: ignore[arg-type]
+        Guard(),
+        on_databricks_apps=on_databricks_apps,
+    )
+
+
+@pytest.fixture
+def workspace(fake_workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> FakeWorkspace:
+    """Point the SDK at a FAKE workspace, with the app's own credentials set as Apps set them."""
+    monkeypatch.setenv("DATABRICKS_HOST", fake_workspace.url)
+    monkeypatch.setenv("DATABRICKS_CLIENT_ID", "0a1b2c3d-0000-4444-8888-0123456789ab")
+    monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", "app-secret")
+    fake_workspace.users["good"] = "Ann@Example.com"
+    return fake_workspace
+
+
+def test_a_token_is_its_owner(workspace: FakeWorkspace) -> None:
+    """The user's token is asked about, not the app's own credentials, and names the person."""
+    assert callers().identify(TOKEN) == Identity(ANN, "obo", is_human=True)
+    assert [seen.token for seen in workspace.look_ups()] == ["good"]
+
+
+def test_a_turn_does_not_wait_for_its_look_up(workspace: FakeWorkspace) -> None:
+    """For a turn the look-up is a future, and for a header there is nothing to look up."""
+    begun = callers().begin(TOKEN)
+    assert isinstance(begun, Future)
+    assert begun.result(5) == Identity(ANN, "obo", is_human=True)
+    header = [(b"x-forwarded-email", ANN.encode())]
+    assert callers().begin(header) == Identity(ANN, "x-forwarded-email", is_human=True)
+
+
+def _goes_away(workspace: FakeWorkspace) -> None:
+    workspace.away = True
+
+
+def _refuses(workspace: FakeWorkspace) -> None:
+    workspace.users.clear()
+
+
+@pytest.mark.parametrize(
+    ("happens", "error"), [(_goes_away, Unavailable), (_refuses, IdentityRefused)]
+)
+def test_a_token_that_proves_nothing_is_never_anonymous(
+    workspace: FakeWorkspace,
+    monkeypatch: pytest.MonkeyPatch,
+    happens: Callable[[FakeWorkspace], None],
+    error: type[FeedbackError],
+) -> None:
+    """A refused token and a workspace that is away are errors of their own."""
+    monkeypatch.setattr(token_directory, "DEADLINE_SECONDS", 1.0)
+    happens(workspace)
+    with pytest.raises(error) as failed:
+        callers().identify(TOKEN)
+    assert "good" not in str(failed.value)
+
+
+def test_an_apps_own_token_is_no_person(workspace: FakeWorkspace) -> None:
+    """A service principal is nobody, and refused where somebody is required."""
+    workspace.service_principals["good"] = "0a1b2c3d-0000-4444-8888-0123456789ab"
+    workspace.users.clear()
+    assert callers().identify(TOKEN) == Identity(how="obo")
+    with pytest.raises(IdentityRequired):
+        callers(require_user=True).identify(TOKEN)
+
+
+@pytest.mark.parametrize("headers", [[], [(b"x-forwarded-email", b"Anonymous")]])
+def test_nobody_is_refused_where_a_person_is_required(headers: list[tuple[bytes, bytes]]) -> None:
+    """Neither silence nor the name of nobody is a person."""
+    with pytest.raises(IdentityRequired):
+        callers(on_databricks_apps=False, require_user=True).identify(headers)
+
+
+def test_an_ignored_claim_is_explained_once(caplog: pytest.LogCaptureFixture) -> None:
+    """The log says once how to trust a proxy, and does not repeat whom the caller claimed."""
+    asked = callers(on_databricks_apps=False)
+    for _ in range(2):
+        assert asked.identify([(b"x-app-user-email", b"bob@example.com")]).is_anonymous
+    assert len(caplog.records) == 1
+    assert "AGENT_FEEDBACK_TRUSTED_PROXIES" in caplog.text
+    assert "bob" not in caplog.text
