@@ -1,0 +1,98 @@
+"""Engines for the ledger: how each database is made durable, and created without a race."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event, insert, make_url, select, text
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+
+from agent_feedback.errors import ConfigurationError
+from agent_feedback.ledger.tables import ledger, metadata
+
+_SQLITE_BUSY_MS = 30_000
+_ADVISORY_LOCK = 0x6167656E74  # any constant: it keeps workers from creating the tables at once
+
+
+def open_engine(url_text: str) -> tuple[Engine, Engine]:
+    """One engine for the writer and one for readers, neither of them connected yet.
+
+    Raises:
+        ConfigurationError: no engine can be made of this URL.
+    """
+    try:
+        url = make_url(url_text)
+        if url.get_backend_name() == "sqlite":
+            return _open_sqlite(url)
+        engine = create_engine(url, pool_size=8, pool_pre_ping=True)
+        return engine, engine
+    except (ArgumentError, NoSuchModuleError):
+        raise ConfigurationError(
+            "ledger_url is no SQLAlchemy URL: use sqlite:///file.db or"
+            " postgresql+psycopg://user@host/database."
+        ) from None
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            f"ledger_url needs the package {error.name}: for PostgreSQL install"
+            " agent-feedback[postgres] and write postgresql+psycopg://…"
+        ) from None
+
+
+def create_tables(engine: Engine) -> str:
+    """Create what is missing, one worker at a time; returns the ledger's own id.
+
+    Raises:
+        ConfigurationError: the database cannot be reached or written.
+    """
+    try:
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _ADVISORY_LOCK})
+            metadata.create_all(connection)
+            if known := connection.scalar(select(ledger.c.ledger_id)):
+                return str(known)
+            ledger_id = uuid.uuid4().hex
+            connection.execute(insert(ledger).values(ledger_id=ledger_id))
+            return ledger_id
+    except SQLAlchemyError as error:
+        raise ConfigurationError(
+            f"The ledger at {engine.url.render_as_string(hide_password=True)} cannot be opened"
+            f" ({type(error).__name__}): check AGENT_FEEDBACK_LEDGER_URL and that it is writable."
+        ) from None
+
+
+def _open_sqlite(url: URL) -> tuple[Engine, Engine]:
+    if not url.database or url.database == ":memory:":
+        raise ConfigurationError(
+            "ledger_url keeps ratings in memory only: name a file, like sqlite:///agent_feedback.db."
+        )
+    if not Path(url.database).resolve().parent.is_dir():
+        raise ConfigurationError(
+            f"ledger_url names the folder {Path(url.database).resolve().parent}, which is missing."
+        )
+    arguments = {"timeout": _SQLITE_BUSY_MS / 1000, "check_same_thread": False}
+    writer = create_engine(url, connect_args=arguments)
+    reader = create_engine(url, connect_args=arguments)
+    event.listen(writer, "connect", _make_durable)
+    event.listen(writer, "begin", _begin_immediate)
+    event.listen(reader, "connect", _leave_transactions_to_us)
+    return writer, reader
+
+
+def _leave_transactions_to_us(connection: Any, _: Any) -> None:
+    connection.isolation_level = None
+
+
+def _make_durable(connection: Any, _: Any) -> None:
+    _leave_transactions_to_us(connection, None)
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.close()
+
+
+def _begin_immediate(connection: Any) -> None:
+    # A deferred transaction that turns into a write fails with "locked" instead of waiting.
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -1,0 +1,347 @@
+"""The ledger: what was asked and what was rated, durable before anybody is told "thanks".
+
+Ratings are desired state: one row per trace, person and name says what the rating should be.
+Rows are converted to :class:`~agent_feedback.model.Rating` here and nowhere else.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Executable, RowMapping, Select, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from agent_feedback.errors import ConfigurationError, Unavailable
+from agent_feedback.ledger.engine import create_tables, open_engine
+from agent_feedback.ledger.group_commit import GroupCommit, QueueFull
+from agent_feedback.ledger.tables import now_ms, ratings, turns
+from agent_feedback.ledger.turn_log import TurnLog
+from agent_feedback.model import Content, Rating, RatingKey, Turn, TurnState
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+Transition = Callable[[Rating | None], Rating | None]
+"""From what a rating is to what it should be; ``None`` or the same object changes nothing."""
+
+_WRITE_SECONDS = 5.0
+_TURNS_AT_ONCE = 500
+
+
+class Ledger:
+    """Turns and ratings in a database, safe to share between threads, workers and replicas.
+
+    Args:
+        url: An SQLAlchemy URL. Nothing is opened before :meth:`open` or the first use.
+
+    Every method that reads or writes raises :class:`~agent_feedback.errors.Unavailable` where the
+    database cannot be used now.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._engine, self._reader = open_engine(url)
+        self._writer = GroupCommit(self._engine, prepare=self.open)
+        self._opened = False
+        self._identity = ""
+        self._opening = threading.Lock()
+        self._turn_log = TurnLog(self._write_turns)
+
+    def open(self) -> None:
+        """Create what is missing; harmless when repeated, safe between workers.
+
+        Raises:
+            ConfigurationError: the database cannot be reached or written.
+        """
+        with self._opening:
+            if not self._opened:
+                self._identity = create_tables(self._engine)
+                self._opened = True
+
+    def identity(self) -> str:
+        """The ledger's own name, the same for every process that shares it."""
+        self.open()
+        return self._identity
+
+    def close(self) -> None:
+        """Write what is queued and let go of the database; a later use opens it again."""
+        self._turn_log.close()
+        writer, self._writer = self._writer, GroupCommit(self._engine, prepare=self.open)
+        writer.close()
+        self._opened = False
+        self._engine.dispose()
+        self._reader.dispose()
+
+    # -- turns ------------------------------------------------------------------------------
+
+    def record(self, turn: Turn) -> None:
+        """Note a turn's new state. Never waits and never fails: an answer does not pay for it."""
+        self._turn_log.record(turn)
+
+    def turn_of_trace(self, trace_id: str) -> Turn | None:
+        """The newest turn that made this trace."""
+        for turn in self._turn_log.remembered():
+            if turn.trace_id == trace_id:
+                return turn
+        found = self._turns(select(turns).where(turns.c.trace_id == trace_id))
+        return found[0] if found else None
+
+    def turn_of_bare_trace(self, bare_id: str) -> Turn | None:
+        """The newest turn whose trace id ends in this hexadecimal id."""
+        for turn in self._turn_log.remembered():
+            if turn.trace_id and turn.trace_id.endswith((f"/{bare_id}", f"tr-{bare_id}")):
+                return turn
+        ends = turns.c.trace_id.endswith(f"/{bare_id}") | (turns.c.trace_id == f"tr-{bare_id}")
+        found = self._turns(select(turns).where(ends))
+        return found[0] if found else None
+
+    def turns_of_request(self, client_request_id: str) -> list[Turn]:
+        """The turns with this client request id, newest first; the id is not unique."""
+        mine = [t for t in self._turn_log.remembered() if t.client_request_id == client_request_id]
+        stored = self._turns(select(turns).where(turns.c.client_request_id == client_request_id))
+        return mine + [t for t in stored if t.turn_id not in {m.turn_id for m in mine}]
+
+    def traces_with_turns(self, trace_ids: Collection[str]) -> set[str]:
+        """Those of these traces whose turns are kept, and so are all of their ratings."""
+        query = select(turns.c.trace_id).where(turns.c.trace_id.in_(trace_ids))
+        return set(self.read(query, lambda row: str(row["trace_id"])))
+
+    def turns_of_session(self, session_id: str, asker: str) -> list[Turn]:
+        """The turns that this person asked in this session, newest first."""
+        return self._turns(
+            select(turns).where(turns.c.session_id == session_id, turns.c.asker == asker)
+        )
+
+    # -- ratings ----------------------------------------------------------------------------
+
+    def ratings_of(self, person: str, trace_ids: Collection[str]) -> list[Rating]:
+        """The person's ratings of these traces, withdrawn ones included."""
+        return self.read(
+            select(ratings)
+            .where(ratings.c.person == person, ratings.c.trace_id.in_(trace_ids))
+            .order_by(ratings.c.created_at, ratings.c.name),
+            to_rating,
+        )
+
+    def change(
+        self, transitions: Mapping[RatingKey, Transition], *, lease: str | None = None
+    ) -> list[Rating]:
+        """Bring ratings into new desired states, all or none, and durably so.
+
+        Args:
+            transitions: For each key, a pure function of the present state.
+            lease: Hand the changed rows to this delivery at once, where nobody holds them.
+
+        Returns:
+            What the ratings should be now, in the order given.
+
+        Raises:
+            Unavailable: it could not be made durable; nothing was promised to anybody.
+            FeedbackError: whatever a transition refused with.
+        """
+
+        def write(connection: Connection) -> list[Rating]:
+            return [
+                changed
+                for key, transition in transitions.items()
+                if (changed := _change_one(connection, key, transition, lease)) is not None
+            ]
+
+        return self.write(write)
+
+    # -- for delivery, and for nobody else ----------------------------------------------------
+
+    def write(self, write: Callable[[Connection], T]) -> T:
+        """Run ``write`` in a transaction and wait until it is durable."""
+        refused = threading.Event()
+
+        def write_unless_refused(connection: Connection) -> T:
+            result = write(connection)
+            if refused.is_set():  # undone: it must not become durable after it was refused
+                raise _unavailable()
+            return result
+
+        done = self._submit(write_unless_refused)
+        try:
+            return done.result(_WRITE_SECONDS)
+        except FutureTimeout:
+            refused.set()
+            raise _unavailable() from None
+        except (SQLAlchemyError, ConfigurationError) as error:
+            logger.warning("agent_feedback: the ledger failed (%s)", type(error).__name__)
+            raise _unavailable() from None
+
+    def read(self, query: Executable, convert: Callable[[RowMapping], T]) -> list[T]:
+        """Run ``query`` and convert its rows."""
+        try:
+            self.open()
+            with self._reader.connect() as connection:
+                return [convert(row) for row in connection.execute(query).mappings()]
+        except (SQLAlchemyError, ConfigurationError) as error:
+            logger.warning("agent_feedback: the ledger failed (%s)", type(error).__name__)
+            raise _unavailable() from None
+
+    # -- the plumbing -----------------------------------------------------------------------
+
+    def _write_turns(self, written: Sequence[Turn]) -> None:
+        failure: Exception | None = None
+        for start in range(0, len(written), _TURNS_AT_ONCE):
+            batch = written[start : start + _TURNS_AT_ONCE]
+            try:
+                self.write(functools.partial(_write_turns, written=batch))
+            except Exception as error:  # noqa: BLE001 - raised below
+                failure = error
+                for turn in batch:  # one of them may be to blame: it keeps its neighbours
+                    self._submit(functools.partial(_write_turns, written=[turn]))
+        if failure is not None:
+            raise failure
+
+    def _submit(self, write: Callable[[Connection], T]) -> Future[T]:
+        try:
+            return self._writer.submit(write)
+        except QueueFull:
+            raise _unavailable() from None
+
+    def _turns(self, query: Select[Any]) -> list[Turn]:
+        newest_first = query.order_by(turns.c.opened_at.desc()).limit(1000)
+        return self.read(newest_first, _to_turn)
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("Feedback cannot be stored right now: try again in a moment.")
+
+
+def _write_turns(connection: Connection, written: Sequence[Turn]) -> None:
+    """Write many turns in three statements: their thread must leave the agent's alone."""
+    ids = [turn.turn_id for turn in written]
+    known = set(connection.scalars(select(turns.c.turn_id).where(turns.c.turn_id.in_(ids))))
+    rows = [(turn.turn_id, _turn_columns(turn)) for turn in written]
+    new = [{"turn_id": i, **row} for i, row in rows if i not in known]
+    changed = [{"known_id": i, **row} for i, row in rows if i in known]
+    if new:
+        connection.execute(insert(turns), new)
+    if changed:
+        connection.execute(update(turns).where(turns.c.turn_id == bindparam("known_id")), changed)
+
+
+def _turn_columns(turn: Turn) -> dict[str, Any]:
+    return {
+        "trace_id": turn.trace_id,
+        "client_request_id": turn.client_request_id,
+        "session_id": turn.session_id,
+        "user_id": turn.user_id,
+        "asker": turn.asker,
+        "state": turn.state.value,
+        "opened_at": turn.opened_at,
+        "closed_at": turn.closed_at,
+    }
+
+
+def _to_turn(row: RowMapping) -> Turn:
+    return Turn(
+        trace_id=row["trace_id"],
+        client_request_id=row["client_request_id"],
+        session_id=row["session_id"],
+        user_id=row["user_id"],
+        asker=row["asker"],
+        state=TurnState(row["state"]),
+        turn_id=row["turn_id"],
+        opened_at=row["opened_at"],
+        closed_at=row["closed_at"],
+    )
+
+
+def _change_one(
+    connection: Connection, key: RatingKey, transition: Transition, lease: str | None
+) -> Rating | None:
+    mine = (
+        (ratings.c.trace_id == key.trace_id)
+        & (ratings.c.person == key.person)
+        & (ratings.c.name == key.name)
+    )
+    query = select(ratings).where(mine).with_for_update()
+    row = connection.execute(query).mappings().first()
+    old = to_rating(row) if row else None
+    new = transition(old)
+    if new is None or new is old:
+        return new
+    if row is None:
+        try:
+            with connection.begin_nested():
+                connection.execute(insert(ratings).values(_new_row(new)))
+        except IntegrityError:  # another replica was first: its row is what we change
+            return _change_one(connection, key, transition, lease)
+    else:
+        due = {"state": "pending", "attempts": 0, "due_at": now_ms(), "last_error": None}
+        connection.execute(update(ratings).where(mine).values(**to_columns(new), **due))
+    if lease:
+        connection.execute(
+            update(ratings)
+            .where(mine, ratings.c.lease_until <= now_ms())
+            .values(lease_owner=lease, lease_until=now_ms() + LEASE_MS)
+        )
+    return new
+
+
+LEASE_MS = 30_000
+"""How long a delivery may hold a row: longer than its longest attempt takes."""
+
+
+def to_rating(row: RowMapping) -> Rating:
+    """A row of ``ratings`` as a value."""
+    reasons = json.loads(row["reasons"]) if row["reasons"] else []
+    content = Content(json.loads(row["value"]), row["rationale"], tuple(reasons))
+    return Rating(
+        key=RatingKey(row["trace_id"], row["person"], row["name"]),
+        content=content,
+        assessment_id=row["assessment_id"],
+        store_id=row["store_id"],
+        withdrawn=row["withdrawn"],
+        revision=row["revision"],
+        delivered_revision=row["delivered_revision"],
+        changed_at=row["changed_at"],
+        client_request_id=row["client_request_id"],
+        clear_first=row["clear_first"],
+        undeliverable=row["state"] == "undeliverable",
+    )
+
+
+def to_columns(rating: Rating) -> dict[str, Any]:
+    """What of a row says what the rating should be."""
+    return {
+        "client_request_id": rating.client_request_id,
+        "value": json.dumps(rating.content.value),
+        "rationale": rating.content.rationale,
+        "reasons": json.dumps(rating.content.reasons),
+        "withdrawn": rating.withdrawn,
+        "clear_first": rating.clear_first,
+        "assessment_id": rating.assessment_id,
+        "store_id": rating.store_id,
+        "revision": rating.revision,
+        "changed_at": rating.changed_at,
+    }
+
+
+def _new_row(rating: Rating) -> dict[str, Any]:
+    return {
+        "rating_id": uuid.uuid4().hex,
+        "trace_id": rating.key.trace_id,
+        "person": rating.key.person,
+        "name": rating.key.name,
+        **to_columns(rating),
+        "state": "pending",
+        "delivered_revision": rating.delivered_revision,
+        "created_at": now_ms(),
+        "attempts": 0,
+        "due_at": now_ms(),
+        "lease_owner": None,
+        "lease_until": 0,
+        "unsettled_until": 0,
+        "last_error": None,
+    }
