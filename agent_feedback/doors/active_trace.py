@@ -1,0 +1,82 @@
+"""The door to the active trace: its id, its tags, what was said, how it ended."""
+
+from __future__ import annotations
+
+import contextvars
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import mlflow
+from mlflow.entities.span import NO_OP_SPAN_TRACE_ID
+from mlflow.tracing.constant import TraceMetadataKey
+
+from agent_feedback.doors.assessments import ASKER_KEY
+from agent_feedback.model import Turn
+
+STATE_KEY = "agent_feedback.state"
+"""How the turn ended: ``ok``, ``error`` or ``interrupted``."""
+USER_VERIFIED_KEY = "agent_feedback.user_verified"
+"""``false`` where ``mlflow.trace.user`` is only what the request's body claims."""
+
+
+class ActiveTrace:
+    """The trace of the span that is active where this is made.
+
+    It can be used from any task or thread afterwards, as long as the span is open.
+    """
+
+    def __init__(self) -> None:
+        span = mlflow.get_current_active_span()
+        no_trace = span is None or span.trace_id == NO_OP_SPAN_TRACE_ID
+        self._span: Any = None if no_trace else span
+        self._context = contextvars.copy_context()
+        self._shown: Mapping[str, str] = {}
+
+    @property
+    def trace_id(self) -> str | None:
+        """The id as the span says it; ``None`` where tracing made no trace."""
+        return self._span.trace_id if self._span is not None else None
+
+    def tag(self, turn: Turn) -> None:
+        """Say whose turn this is. What the handler has called session or user since then stays."""
+        shown = {}
+        if turn.session_id is not None:
+            shown[TraceMetadataKey.TRACE_SESSION] = turn.session_id
+        if turn.user_id is not None:
+            shown[TraceMetadataKey.TRACE_USER] = turn.user_id
+            shown[USER_VERIFIED_KEY] = str(turn.user_id == turn.asker).lower()
+        marks = {STATE_KEY: turn.state.value}
+        if turn.asker is not None:
+            marks[ASKER_KEY] = turn.asker
+        self._update(dict(shown.items() - self._shown.items()) | marks, turn.client_request_id)
+        self._shown = shown
+
+    def set_outputs(self, outputs: Any) -> None:
+        """Keep what was said."""
+        if self._span is not None:
+            self._span.set_outputs(outputs)
+
+    def fail(self, error: BaseException) -> None:
+        """The trace ends in state ERROR, with the real exception."""
+        if self._span is not None:
+            self._span.record_exception(error)
+            self._span.set_status("ERROR")
+
+    def _update(self, metadata: Mapping[str, str], client_request_id: str) -> None:
+        if self._span is None or self._span.end_time_ns is not None:
+            return
+        # A copy: a context cannot be entered twice at the same time.
+        self._context.copy().run(
+            mlflow.update_current_trace,
+            client_request_id=client_request_id,
+            metadata=dict(metadata),
+        )
+
+
+def export_finished_traces(timeout: float) -> None:
+    """Let MLflow store the traces that it still holds, for at most ``timeout`` seconds."""
+    # A daemon: MLflow's client retries for minutes, and the process must be able to end.
+    export = threading.Thread(target=mlflow.flush_trace_async_logging, daemon=True)
+    export.start()
+    export.join(timeout)

@@ -1,0 +1,297 @@
+"""The door to MLflow's assessment API: traces looked at, assessments written.
+
+MLflow's own client retries for minutes when its server is away. Every call here is bounded
+instead, and fails as a :class:`StoreError` that says what may be done about it.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from typing import Any, TypeVar, cast
+
+import mlflow
+from mlflow.entities import Assessment as MlflowAssessment
+from mlflow.entities import AssessmentSource, Expectation, Feedback
+from mlflow.entities.assessment import ExpectationValue, FeedbackValue
+from mlflow.environment_variables import MLFLOW_EXPERIMENT_ID, MLFLOW_EXPERIMENT_NAME
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
+from mlflow.tracking import fluent
+
+from agent_feedback.doors.bounded_store import bounded_store
+from agent_feedback.model import (
+    Assessment,
+    Content,
+    Kind,
+    Rating,
+    StoredTrace,
+)
+from agent_feedback.trace_id import to_assessments_id
+
+ASKER_KEY = "agent_feedback.asker"
+LEDGER_KEY = "agent_feedback.ledger"
+CHANGED_AT_KEY = "agent_feedback.changed_at"
+REASONS_KEY = "agent_feedback.reasons"
+_WHOLE_KEY = "mlflow.trace_schema.version"
+_STORING_MS = 60_000
+_RUN_KEY = "mlflow.assessment.sourceRunId"
+
+T = TypeVar("T")
+
+
+class Trouble(Enum):
+    """What a failed call to MLflow means for the next one."""
+
+    NOT_FOUND = "not_found"
+    """The trace or the assessment is not there, or not there yet."""
+    REFUSED = "refused"
+    """We may not: a missing grant, an expired credential."""
+    IMPOSSIBLE = "impossible"
+    """It will never work like this."""
+    TEMPORARY = "temporary"
+    """It was not done; later it may be."""
+    UNKNOWN = "unknown"
+    """It may have been done: look before doing it again."""
+
+
+class StoreError(Exception):
+    """A call to MLflow failed; ``trouble`` says what that means, ``code`` is MLflow's word."""
+
+    def __init__(self, trouble: Trouble, code: str) -> None:
+        super().__init__(code)
+        self.trouble = trouble
+        self.code = code
+
+
+_MEANING = {
+    "RESOURCE_DOES_NOT_EXIST": Trouble.NOT_FOUND,
+    "NOT_FOUND": Trouble.NOT_FOUND,
+    "PERMISSION_DENIED": Trouble.REFUSED,
+    "UNAUTHENTICATED": Trouble.REFUSED,
+    "CUSTOMER_UNAUTHORIZED": Trouble.REFUSED,
+    "INVALID_PARAMETER_VALUE": Trouble.IMPOSSIBLE,
+    "BAD_REQUEST": Trouble.IMPOSSIBLE,
+    "MALFORMED_REQUEST": Trouble.IMPOSSIBLE,
+    "ENDPOINT_NOT_FOUND": Trouble.IMPOSSIBLE,
+    "NOT_IMPLEMENTED": Trouble.IMPOSSIBLE,
+    "FEATURE_DISABLED": Trouble.IMPOSSIBLE,
+    "REQUEST_LIMIT_EXCEEDED": Trouble.TEMPORARY,
+    "RESOURCE_EXHAUSTED": Trouble.TEMPORARY,
+}
+
+
+class Assessments:
+    """Reads traces and writes assessments, in the tracking store that MLflow is set to.
+
+    Args:
+        ledger_id: Says what marks this ledger's assessments, to tell them from another replica's.
+
+    Every method raises :class:`StoreError`.
+    """
+
+    def __init__(self, ledger_id: Callable[[], str]) -> None:
+        self._ledger_id = ledger_id
+
+    def look(self, trace_id: str) -> StoredTrace | None:
+        """The trace with its assessments, or ``None`` where MLflow has no such trace (yet)."""
+        try:
+            with _translated():
+                info = _store().get_trace_info(to_assessments_id(trace_id))
+        except StoreError as error:
+            if error.trouble is Trouble.NOT_FOUND:
+                return None
+            raise
+        return _stored_trace(trace_id, info)
+
+    def find_request(self, client_request_id: str) -> list[StoredTrace]:
+        """Traces with this client request id, newest first."""
+        return self._search(f"attributes.client_request_id = '{client_request_id}'")
+
+    def find_session(self, session_id: str) -> list[StoredTrace]:
+        """Traces of this session, newest first; none where its name cannot stand in a filter."""
+        if "'" in session_id or "\\" in session_id:
+            return []
+        return self._search(f"metadata.`mlflow.trace.session` = '{session_id}'")
+
+    def location(self) -> str | None:
+        """The Unity Catalog place of the active experiment's traces, if they live there."""
+        with _translated():
+            experiment = _store().get_experiment(_active_experiment())
+            place = getattr(experiment, "trace_location", None)
+            return getattr(place, "full_table_prefix", None) if place else None
+
+    def is_there(self) -> bool:
+        """Whether the tracking store answers, by a cheap question."""
+        try:
+            with _translated():
+                _store().search_traces(locations=[_active_experiment()], max_results=1)
+        except StoreError as error:
+            return error.trouble not in (Trouble.TEMPORARY, Trouble.UNKNOWN)
+        return True
+
+    def create(self, rating: Rating) -> str:
+        """Write ``rating`` as a new assessment; returns the id that the store uses."""
+        assessment = self._assessment(rating)
+        assessment.assessment_id = rating.assessment_id
+        with _translated():
+            created = _store().create_assessment(assessment)
+        return created.assessment_id or rating.assessment_id
+
+    def update(self, rating: Rating, assessment_id: str) -> None:
+        """Change an assessment in place, so that nothing of what it said before remains."""
+        kind = rating.key.kind
+        value = rating.content.value
+        with _translated():
+            _store().update_assessment(
+                trace_id=to_assessments_id(rating.key.trace_id),
+                assessment_id=assessment_id,
+                name=rating.key.name,
+                feedback=FeedbackValue(cast("Any", value)) if kind == "feedback" else None,
+                expectation=ExpectationValue(value) if kind == "expectation" else None,
+                # An empty text clears the old one; None would keep it.
+                rationale=(rating.content.rationale or "") if kind == "feedback" else None,
+                metadata=self._metadata(rating),
+            )
+
+    def delete(self, trace_id: str, assessment_id: str) -> None:
+        """Remove an assessment; one that is gone already is fine."""
+        try:
+            with _translated():
+                _store().delete_assessment(to_assessments_id(trace_id), assessment_id)
+        except StoreError as error:
+            if error.trouble is not Trouble.NOT_FOUND:
+                raise
+
+    def is_foreign(self, found: Assessment) -> bool:
+        """Whether another ledger of ours wrote this, rather than this one or no ledger."""
+        return found.metadata.get(LEDGER_KEY, self._ledger_id()) != self._ledger_id()
+
+    def _assessment(self, rating: Rating) -> MlflowAssessment:
+        common: dict[str, Any] = {
+            "name": rating.key.name,
+            "value": rating.content.value,
+            "source": AssessmentSource(source_type="HUMAN", source_id=rating.key.person),
+            "trace_id": to_assessments_id(rating.key.trace_id),
+            "metadata": self._metadata(rating),
+        }
+        if rating.key.kind == "expectation":
+            return Expectation(**common)
+        return Feedback(rationale=rating.content.rationale, **common)
+
+    def _metadata(self, rating: Rating) -> dict[str, str]:
+        # Keys cannot be removed from an assessment, only overwritten: all are always there.
+        return {
+            LEDGER_KEY: self._ledger_id(),
+            CHANGED_AT_KEY: str(rating.changed_at),
+            REASONS_KEY: json.dumps(rating.content.reasons),
+        }
+
+    def _search(self, filter_string: str) -> list[StoredTrace]:
+        with _translated():
+            infos = _store().search_traces(
+                locations=[_active_experiment()],
+                filter_string=filter_string,
+                max_results=100,
+                order_by=["timestamp_ms DESC"],
+            )[0]
+        return [_stored_trace(info.trace_id, info) for info in infos]
+
+
+def changed_at(found: Assessment) -> int | None:
+    """When its person last changed a rating of ours; ``None`` where we did not write it."""
+    try:
+        return int(found.metadata[CHANGED_AT_KEY])
+    except (KeyError, ValueError):
+        return None
+
+
+def is_marked(found: Assessment) -> bool:
+    """Whether agent_feedback wrote this assessment."""
+    return LEDGER_KEY in found.metadata
+
+
+def _store() -> Any:
+    return bounded_store(mlflow.get_tracking_uri())
+
+
+def _active_experiment() -> str:
+    """The experiment whose traces are searched, as MLflow would say.
+
+    Its own answer asks the server for what the environment names, and retries that for minutes.
+    """
+    active: Any = fluent._active_experiment_id
+    if active:
+        return str(active)
+    if name := MLFLOW_EXPERIMENT_NAME.get():
+        named = _store().get_experiment_by_name(name)
+        if named is None:
+            raise MlflowException("no such experiment", RESOURCE_DOES_NOT_EXIST)
+        return str(named.experiment_id)
+    return str(MLFLOW_EXPERIMENT_ID.get() or fluent._get_experiment_id())
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except MlflowException as error:
+        raise StoreError(_meaning(error), error.error_code) from error
+    except Exception as error:
+        raise StoreError(Trouble.UNKNOWN, type(error).__name__) from error
+
+
+def _meaning(error: MlflowException) -> Trouble:
+    # MLflow 3.10 calls a conflict in its own database, such as an id that is taken, a bad request.
+    if error.error_code == "BAD_REQUEST" and "IntegrityError" in error.message:
+        return Trouble.UNKNOWN
+    return _MEANING.get(error.error_code, Trouble.UNKNOWN)
+
+
+def _stored_trace(trace_id: str, info: Any) -> StoredTrace:
+    return StoredTrace(
+        trace_id=trace_id,
+        client_request_id=info.client_request_id,
+        asker=info.trace_metadata.get(ASKER_KEY),
+        assessments=tuple(map(_reduced, info.assessments or ())),
+        is_whole=_WHOLE_KEY in info.trace_metadata or _age_ms(info) > _STORING_MS,
+    )
+
+
+def _age_ms(info: Any) -> float:
+    ended_at = int(info.request_time) + int(info.execution_duration or 0)
+    return time.time() * 1000 - ended_at
+
+
+def _reduced(found: MlflowAssessment) -> Assessment:
+    kind: Kind = "expectation" if found.expectation is not None else "feedback"
+    metadata = dict(found.metadata or {})
+    holder = found.expectation or found.feedback
+    return Assessment(
+        assessment_id=found.assessment_id or "",
+        name=found.name,
+        kind=kind,
+        source_type=str(found.source.source_type),
+        source_id=found.source.source_id or "",
+        content=Content(
+            getattr(holder, "value", None),
+            found.rationale or None,
+            _reasons(metadata),
+        ),
+        metadata=metadata,
+        valid=found.valid is not False,
+        on_trace=not found.span_id and not found.run_id and not metadata.get(_RUN_KEY),
+        created_at=found.create_time_ms or 0,
+        updated_at=found.last_update_time_ms or 0,
+    )
+
+
+def _reasons(metadata: dict[str, str]) -> tuple[str, ...]:
+    try:
+        reasons = json.loads(metadata.get(REASONS_KEY, "[]"))
+    except ValueError:
+        return ()
+    return tuple(map(str, reasons)) if isinstance(reasons, list) else ()

@@ -1,0 +1,136 @@
+"""MLflow's store with an end to its patience, and the private parts of MLflow that it relies on."""
+
+import inspect
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import mlflow
+import pytest
+from fastapi import FastAPI, Request, Response
+from mlflow.store.tracking.rest_store import RestStore
+from mlflow.tracing.client import TracingClient
+from mlflow.utils.proto_json_utils import parse_dict
+from mlflow.utils.rest_utils import http_request, verify_rest_response
+
+from agent_feedback.doors.assessments import Assessments, StoreError, Trouble
+from agent_feedback.doors.bounded_store import ATTEMPT_SECONDS, bounded_store
+from agent_feedback.model import Content, Rating
+from tests.conftest import Serve
+from tests.support.ledgers import KEY
+from tests.support.loopback import free_port
+
+RATING = Rating(KEY, Content(True), "a-1")
+CALLS: dict[str, Callable[[Assessments], object]] = {
+    "look": lambda door: door.look(KEY.trace_id),
+    "create": lambda door: door.create(RATING),
+    "update": lambda door: door.update(RATING, "a-1"),
+    "delete": lambda door: door.delete(KEY.trace_id, "a-1"),
+    "find_request": lambda door: door.find_request("request-1"),
+    "find_session": lambda door: door.find_session("session-1"),
+    "location": lambda door: door.location(),
+    "is_there": lambda door: door.is_there(),
+}
+EXPERIMENTS = ["set", "by id", "by name"]
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """Open a port that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=100) as listener:
+        yield int(listener.getsockname()[1])
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Assessments]]:
+    """Point MLflow at a port, with the experiment chosen in one of the usual ways."""
+    before = os.environ.get("MLFLOW_TRACKING_URI", "")
+
+    def at(port: int, experiment: str = "set") -> Assessments:
+        mlflow.set_tracking_uri(f"http://127.0.0.1:{port}")
+        active = "1" if experiment == "set" else None
+        monkeypatch.setattr("mlflow.tracking.fluent._active_experiment_id", active)
+        if experiment == "by id":
+            monkeypatch.setenv("MLFLOW_EXPERIMENT_ID", "1")
+        if experiment == "by name":
+            monkeypatch.setenv("MLFLOW_EXPERIMENT_NAME", "support")
+        return Assessments(lambda: "ledger-1")
+
+    yield at
+    mlflow.set_tracking_uri(before)
+
+
+def seconds(call: Callable[[Assessments], object], door: Assessments) -> float:
+    """Measure a call that fails, or says that nobody is there."""
+    begun = time.monotonic()
+    try:
+        assert call(door) is False
+    except StoreError as error:
+        assert error.trouble in (Trouble.UNKNOWN, Trouble.TEMPORARY)  # noqa: PT017
+    return time.monotonic() - begun
+
+
+def test_a_silent_server_costs_one_deadline(
+    use: Callable[..., Assessments], silent_port: int
+) -> None:
+    """No call waits longer than its deadline for a server that never answers."""
+    door = use(silent_port)
+    with ThreadPoolExecutor(len(CALLS)) as pool:
+        took = list(pool.map(lambda call: seconds(call, door), CALLS.values()))
+    assert max(took) < ATTEMPT_SECONDS + 1
+    assert min(took) > ATTEMPT_SECONDS - 1
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+def test_a_refused_connection_costs_nothing(
+    use: Callable[..., Assessments], call: Callable[[Assessments], object], experiment: str
+) -> None:
+    """No call repeats what was refused, however the experiment is chosen."""
+    assert seconds(call, use(free_port(), experiment)) < 1
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
+def test_a_failing_server_is_asked_once(
+    use: Callable[..., Assessments], serve: Serve, call: Callable[[Assessments], object]
+) -> None:
+    """An answer of 500 or 503 is final for this attempt: a repeated write could be a second one."""
+    asked: list[str] = []
+    app = FastAPI()
+
+    @app.api_route("/{path:path}", methods=["GET", "POST", "PATCH", "DELETE"])
+    async def fail(request: Request) -> Response:
+        asked.append(request.url.path)
+        return Response(status_code=503)
+
+    door = use(int(serve(app).rpartition(":")[2]))
+    assert seconds(call, door) < 1
+    assert len(asked) == 1
+
+
+@pytest.mark.usefixtures("tracking")
+def test_a_database_is_used_as_it_is() -> None:
+    """A store without a server in between has nothing to be patient with."""
+    uri = mlflow.get_tracking_uri()
+    assert bounded_store(uri) is TracingClient(uri).store
+
+
+def test_what_is_private_in_mlflow_is_as_we_know_it() -> None:
+    """A release that changes what the bounded store replaces or calls fails here, by name."""
+    assert list(inspect.signature(RestStore._call_endpoint).parameters) == [
+        "self",
+        "api",
+        "json_body",
+        "endpoint",
+        "retry_timeout_seconds",
+        "response_proto",
+    ]
+    for table in ("_METHOD_TO_INFO", "_V3_METHOD_TO_INFO"):
+        assert all(len(row) == 2 for row in getattr(RestStore, table).values())
+    assert {"max_retries", "retry_timeout_seconds", "raise_on_status"} <= set(
+        inspect.signature(http_request).parameters
+    )
+    assert list(inspect.signature(verify_rest_response).parameters)[:2] == ["response", "endpoint"]
+    assert {"js_dict", "message"} <= set(inspect.signature(parse_dict).parameters)
