@@ -1,0 +1,1 @@
+"""Makes MLflow hold what the ledger says."""

@@ -1,0 +1,320 @@
+"""Delivery: whatever happens on the way, MLflow ends up with what the ledger says, once."""
+
+import logging
+import time
+from dataclasses import replace
+
+import pytest
+
+from agent_feedback.delivery import delivery as delivery_module
+from agent_feedback.delivery.delivery import Delivery
+from agent_feedback.doors.assessments import Trouble
+from agent_feedback.ledger.delivery_queue import DeliveryQueue, new_lease
+from agent_feedback.ledger.ledger import Ledger
+from agent_feedback.model import Content, Rating, RatingKey
+from tests.support.assessments import FakeStore, assessment, mark
+from tests.support.ledgers import KEY, become, flipped, keys
+from tests.support.ledgers import rated as rated_at
+from tests.support.rating import eventually
+
+
+def rated(ledger: Ledger, *rated_keys: RatingKey) -> list[Rating]:
+    """Write first ratings as of now."""
+    return rated_at(ledger, *rated_keys, changed_at=int(time.time() * 1000))
+
+
+def state_of(ledger: Ledger) -> Rating:
+    """Read the one rating of a test."""
+    (only,) = ledger.ratings_of(KEY.person, [KEY.trace_id])
+    return only
+
+
+def settled(queue: DeliveryQueue, *, within: float = 5.0) -> bool:
+    """Wait until nothing is left to deliver, not even a last look."""
+    return eventually(queue.seconds_until_due, lambda wait: wait is None, within=within) is None
+
+
+def withdrawn(old: Rating | None) -> Rating:
+    """Withdraw."""
+    assert old is not None
+    return replace(old, content=Content(), withdrawn=True, revision=old.revision + 1)
+
+
+def test_a_rating_lands_by_itself(
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Delivery
+) -> None:
+    """What an earlier process left in the ledger is delivered after the start, once."""
+    (rating,) = rated(ledger)
+    delivery.start()
+    delivery.start()
+    assert settled(queue)
+    assert store.held() == {rating.assessment_id: True}
+    assert store.calls == ["look", "create"]
+
+
+def test_a_receipt_comes_when_mlflow_has_it(
+    ledger: Ledger, store: FakeStore, delivery: Delivery
+) -> None:
+    """Handed over with its change, a rating is delivered at once, and who waits is told its id."""
+    lease = new_lease()
+    (rating,) = ledger.change({KEY: flipped}, lease=lease)
+    (receipt,) = delivery.expect([rating])
+    delivery.deliver_now(lease)
+    delivered = receipt.result(5)
+    assert (delivered.revision, delivered.assessment_id) == (1, rating.assessment_id)
+    assert not delivered.adopted
+    assert store.held() == {rating.assessment_id: True}
+
+
+def test_a_later_revision_answers_for_an_earlier_one(ledger: Ledger, delivery: Delivery) -> None:
+    """Who waits for a revision that was overtaken is told of the one that overtook it."""
+    first = rated(ledger)
+    second = ledger.change({KEY: flipped})
+    receipts = [*delivery.expect(first), *delivery.expect(second)]
+    delivery.start()
+    assert [receipt.result(5).revision for receipt in receipts] == [2, 2]
+
+
+def test_nobody_is_told_who_stopped_waiting(ledger: Ledger, delivery: Delivery) -> None:
+    """A forgotten receipt stays open and is not kept."""
+    ratings = rated(ledger)
+    receipts = delivery.expect(ratings)
+    delivery.forget(ratings, receipts)
+    assert delivery._receipts == {}
+
+
+@pytest.mark.parametrize("replaces_ids", [False, True])
+@pytest.mark.parametrize("done", [True, False])
+@pytest.mark.parametrize("trouble", [Trouble.UNKNOWN, Trouble.TEMPORARY])
+def test_a_create_that_failed_is_not_doubled(
+    ledger: Ledger,
+    queue: DeliveryQueue,
+    store: FakeStore,
+    delivery: Delivery,
+    replaces_ids: bool,
+    done: bool,
+    trouble: Trouble,
+) -> None:
+    """Stored or not, with our id or its own: after a failed create there is one assessment."""
+    store.replaces_ids = replaces_ids
+    store.fails = [("create", trouble, done)]
+    rated(ledger)
+    delivery.start()
+    assert settled(queue)
+    assert list(store.held().values()) == [True]
+    assert state_of(ledger).public_id in store.held()
+    ledger.change({KEY: flipped})
+    delivery.wake()
+    assert settled(queue)
+    assert list(store.held().values()) == [False]
+
+
+def test_a_late_create_is_cleaned_up(
+    ledger: Ledger,
+    queue: DeliveryQueue,
+    store: FakeStore,
+    delivery: Delivery,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An attempt that takes effect after the next one succeeded leaves no second assessment."""
+    monkeypatch.setattr(delivery_module, "_UNSETTLED_MS", 2000)
+    store.replaces_ids = True
+    store.fails = [("create", Trouble.UNKNOWN, False)]
+    rated(ledger)
+    delivery.start()
+    assert eventually(lambda: store.calls.count("create"), lambda made: made == 2) == 2
+    store.traces[KEY.trace_id]["x-late"] = assessment("x-late", metadata=mark())
+    assert settled(queue)
+    assert len(store.held()) == 1
+
+
+def test_a_store_that_replaces_ids_is_no_adoption(
+    ledger: Ledger, store: FakeStore, delivery: Delivery
+) -> None:
+    """A new rating is new, whatever the store calls it; change and withdrawal find it."""
+    store.replaces_ids = True
+    (receipt,) = delivery.expect(rated(ledger))
+    delivery.start()
+    delivered = receipt.result(5)
+    assert not delivered.adopted
+    assert [delivered.assessment_id] == list(store.held())
+    (receipt,) = delivery.expect(ledger.change({KEY: flipped}))
+    delivery.wake()
+    assert receipt.result(5).assessment_id == delivered.assessment_id
+    assert store.held() == {delivered.assessment_id: False}
+    (receipt,) = delivery.expect(ledger.change({KEY: withdrawn}))
+    delivery.wake()
+    receipt.result(5)
+    assert store.held() == {}
+
+
+def test_what_the_person_made_elsewhere_is_adopted(
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Delivery
+) -> None:
+    """An assessment by another path is changed in place, and its id is the one to show."""
+    store.traces[KEY.trace_id]["a-elsewhere"] = assessment("a-elsewhere", False)
+    (receipt,) = delivery.expect(rated(ledger))
+    delivery.start()
+    assert receipt.result(5).adopted
+    assert settled(queue)
+    assert store.held() == {"a-elsewhere": True}
+    assert state_of(ledger).public_id == "a-elsewhere"
+
+
+def test_a_change_during_a_delivery_is_delivered_too(
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Delivery
+) -> None:
+    """The last word stands, also when it comes while the first is being written."""
+
+    def change_once(call: str) -> None:
+        if call == "create":
+            store.meanwhile = None
+            ledger.change({KEY: flipped})
+
+    store.meanwhile = change_once
+    rated(ledger)
+    delivery.start()
+    assert settled(queue)
+    assert list(store.held().values()) == [False]
+
+
+def test_an_assessment_that_vanished_is_made_afresh(
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Delivery
+) -> None:
+    """What somebody deleted between our look and our change is written again."""
+    rated(ledger)
+    delivery.start()
+    assert settled(queue)
+
+    def vanish(call: str) -> None:
+        if call == "update":
+            store.meanwhile = None
+            store.traces[KEY.trace_id].clear()
+
+    store.meanwhile = vanish
+    ledger.change({KEY: flipped})
+    delivery.wake()
+    assert settled(queue)
+    assert list(store.held().values()) == [False]
+
+
+def test_a_trace_that_is_not_stored_yet_is_waited_for(
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Delivery
+) -> None:
+    """A rating lands soon after its trace does."""
+    del store.traces[KEY.trace_id]
+    rated(ledger)
+    delivery.start()
+    eventually(lambda: store.calls.count("look"), lambda looks: looks >= 2)
+    store.traces[KEY.trace_id] = {}
+    begun = time.monotonic()
+    assert settled(queue)
+    assert time.monotonic() - begun < 1.0
+    assert list(store.held().values()) == [True]
+
+
+def test_an_open_trace_is_not_rated(
+    ledger: Ledger,
+    queue: DeliveryQueue,
+    store: FakeStore,
+    delivery: Delivery,
+    open_traces: set[str],
+) -> None:
+    """MLflow hears nothing while the turn runs; afterwards the rating lands without a penalty."""
+    open_traces.add(KEY.trace_id)
+    del store.traces[KEY.trace_id]
+    rated(ledger)
+    delivery.start()
+    time.sleep(1.5)
+    assert store.calls == []
+    open_traces.clear()
+    delivery.wake()
+    eventually(lambda: store.calls, bool, within=1.0)
+    store.traces[KEY.trace_id] = {}
+    begun = time.monotonic()
+    assert settled(queue)
+    assert time.monotonic() - begun < 1.5
+
+
+def test_ten_clicks_in_an_outage_become_one_write(
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Delivery
+) -> None:
+    """While MLflow is away it is only asked whether it is back; then it gets the last word."""
+    store.away = True
+    rated(ledger)
+    delivery.start()
+    assert eventually(lambda: delivery.is_away, bool)
+    for _ in range(10):
+        ledger.change({KEY: flipped})
+        delivery.wake()
+    calls = len(store.calls)
+    time.sleep(0.5)
+    assert len(store.calls) == calls
+    store.away = False
+    assert settled(queue)
+    assert not delivery.is_away
+    assert store.calls.count("create") == 1
+    assert list(store.held().values()) == [True]
+
+
+@pytest.mark.parametrize(
+    ("trouble", "undeliverable"), [(Trouble.IMPOSSIBLE, 1), (Trouble.REFUSED, 0)]
+)
+def test_what_cannot_be_delivered_is_kept(
+    ledger: Ledger,
+    queue: DeliveryQueue,
+    store: FakeStore,
+    delivery: Delivery,
+    caplog: pytest.LogCaptureFixture,
+    trouble: Trouble,
+    undeliverable: int,
+) -> None:
+    """The status counts it, the log does not say whose it is, and it is not tried all the time."""
+    caplog.set_level(logging.DEBUG, logger="agent_feedback")
+    store.fails = [("create", trouble, False)]
+    rated(ledger)
+    delivery.start()
+    status = eventually(queue.status, lambda seen: seen.last_error is not None)
+    assert (status.undeliverable, status.last_error) == (undeliverable, trouble.name)
+    time.sleep(0.3)
+    assert store.calls.count("create") == 1
+    assert KEY.person not in caplog.text
+
+
+def test_another_replicas_newer_rating_stands(
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Delivery
+) -> None:
+    """Where the person rated later through another ledger, ours takes that value over."""
+    now = int(time.time() * 1000)
+    theirs = assessment("a-theirs", False, metadata=mark(now, ledger="ledger-2"))
+    store.traces[KEY.trace_id]["a-theirs"] = theirs
+    rated_at(ledger, changed_at=now - 1000)
+    delivery.start()
+    assert settled(queue)
+    assert store.held() == {"a-theirs": False}
+    assert state_of(ledger).content == Content(False)
+    assert state_of(ledger).public_id == "a-theirs"
+
+
+def test_a_stop_leaves_the_rest_for_the_next_start(
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Delivery
+) -> None:
+    """What was under way is finished, nothing is lost, and every start delivers at full width."""
+    store.traces = {key.trace_id: {} for key in keys(40)}
+    store.delay_seconds = 0.05
+    rated(ledger, *keys(40))
+    for _ in range(4):
+        delivery.start()
+        eventually(lambda: store.calls, bool)
+        delivery.stop()
+    store.delay_seconds = 0.0
+    ledger.change({key: become(_later(key.trace_id)) for key in keys(40)})
+    delivery.start()
+    done = eventually(queue.status, lambda status: status.pending == 0, within=5)
+    held = [len(assessments) for assessments in store.traces.values()]
+    assert (done.pending, held) == (0, [1] * 40)
+
+
+def _later(trace_id: str) -> Rating:
+    key = replace(KEY, trace_id=trace_id)
+    return Rating(key, Content(False), f"a-{trace_id}-{KEY.name}", revision=2, changed_at=2)
