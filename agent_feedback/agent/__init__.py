@@ -1,0 +1,1 @@
+"""The agent's side: handlers wrapped, turns captured, answers completed."""

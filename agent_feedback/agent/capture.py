@@ -1,0 +1,151 @@
+"""The handlers' wrappers: what MLflow's agent server calls instead of a decorated function.
+
+Inside a request of the server, a wrapper opens a turn, runs the handler without ever blocking the
+event loop, checks what it hands over, and closes the turn however it ends. Outside, it hands on
+exactly what the handler returned.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import itertools
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
+
+import anyio
+
+from agent_feedback.agent.answer_stream import (
+    HELD_BACK,
+    AnswerStream,
+    StreamOutside,
+    turn_outside,
+)
+from agent_feedback.agent.conventions import convention_of
+from agent_feedback.agent.exchange import Current, Exchange
+from agent_feedback.agent.handler_threads import HandlerThreads
+from agent_feedback.agent.handlers import Handler, HandlerRunner, is_stream
+from agent_feedback.agent.turns import Turns
+
+_PAUSES = (*[False] * 63, True)
+_GENERIC_ERROR = "The agent could not answer. The error is on the trace."
+
+
+class AgentFailed(Exception):
+    """What the server is told instead of a handler's own exception, whose text may hold secrets."""
+
+
+class Capture:
+    """Makes the wrapper for each kind of handler.
+
+    Args:
+        turns: Opens turns.
+        current: The exchange of the request that is being answered, if any.
+        expose_errors: Show clients the real exception.
+    """
+
+    def __init__(self, turns: Turns, current: Current, *, expose_errors: bool) -> None:
+        self._turns = turns
+        self._current = current
+        self._expose_errors = expose_errors
+        self._threads = HandlerThreads()
+
+    def invoke(self, handler: Handler) -> Handler:
+        """The wrapper of a handler that answers in one piece."""
+        runner = HandlerRunner(handler, self._threads)
+
+        async def registered(request: Any) -> Any:
+            exchange = self._current.get()
+            if exchange is None:
+                return await runner.outcome(request, turn_outside())
+            return await self._answer(runner, request, exchange)
+
+        return runner.name(registered)
+
+    def stream(self, handler: Handler) -> Handler:
+        """The wrapper of a handler that answers in events."""
+        runner = HandlerRunner(handler, self._threads)
+
+        # A partial, not a generator around the generator: every layer costs every event.
+        return runner.name(functools.partial(self._events, runner))
+
+    # -- inside a request ---------------------------------------------------------------------
+
+    async def _answer(self, runner: HandlerRunner, request: Any, exchange: Exchange) -> Any:
+        convention = convention_of(request)
+        live = self._turns.open_request(request, exchange.headers)
+        answer: dict[str, Any] = {}
+        said: list[Any] = []
+        scope = anyio.CancelScope()
+        exchange.client_left = scope.cancel
+        try:
+            with scope:
+                outcome = await runner.outcome(request, live.turn)
+                if is_stream(outcome):
+                    async with aclosing(runner.events(outcome)) as pieces:
+                        async for piece in pieces:
+                            said.append(piece)  # noqa: PERF401 - what was said before a failure
+                    outcome = convention.whole(said)
+                answer = convention.result(outcome)
+                await live.know_asker()
+        except (Exception, asyncio.CancelledError) as error:
+            if _is_told_to_stop(error):  # not by the client: the server itself is stopping
+                live.interrupt(None)
+                raise
+            await live.know_asker()
+            live.fail(error)
+            exchange.add_to_json({"trace_id": live.turn.trace_id})
+            raise AgentFailed(self._sentence(error)) from error
+        if scope.cancel_called:
+            live.interrupt(None)
+            return answer or convention.unfinished(said)
+        live.finish()
+        exchange.add_to_json(convention.missing_ids(answer, live.turn))
+        return convention.with_ids(answer, live.turn)
+
+    async def _events(self, runner: HandlerRunner, request: Any) -> AsyncGenerator[Any, None]:
+        exchange = self._current.get()
+        stream = self._begin(request, exchange) if exchange else StreamOutside()
+        # A handler that never waits would not hear that its client has gone, nor let others speak.
+        pauses = itertools.cycle(_PAUSES)
+        is_waiting = False
+        try:
+            outcome = await runner.outcome(request, stream.turn)
+            async with aclosing(runner.events(outcome)) as events:
+                async for value in events:
+                    event = stream.take(value)
+                    if event is not HELD_BACK:
+                        is_waiting = True  # whoever is not asked for more may be closed here
+                        yield event
+                        is_waiting = False
+                    if next(pauses):
+                        await asyncio.sleep(0)
+        except (Exception, asyncio.CancelledError, GeneratorExit) as error:
+            if is_waiting or _is_told_to_stop(error):
+                stream.interrupt()
+                raise
+            closing = await stream.fail(error)
+        else:
+            closing = await stream.finish()
+        for event in closing:
+            yield event
+
+    def _begin(self, request: Any, exchange: Exchange) -> AnswerStream:
+        live = self._turns.open_request(request, exchange.headers)
+        return AnswerStream(live, exchange, convention_of(request), self._sentence)
+
+    def _sentence(self, error: BaseException) -> str:
+        return f"{type(error).__name__}: {error}" if self._expose_errors else _GENERIC_ERROR
+
+
+def _is_told_to_stop(error: BaseException) -> bool:
+    """Whether the handler ends because somebody stops it, and not by its own doing.
+
+    Libraries leak the cancellation of their own inner tasks: that is a failure like any other.
+    Python 3.10 cannot tell one from the other.
+    """
+    if not isinstance(error, asyncio.CancelledError):
+        return isinstance(error, GeneratorExit)
+    cancelling = getattr(asyncio.current_task(), "cancelling", None)
+    return cancelling is None or cancelling() > 0

@@ -1,0 +1,122 @@
+"""Threads for synchronous handlers, which MLflow would run on the event loop.
+
+A thread sees the handler's world as the loop does: the active span, MLflow's request headers and
+the application's own context variables. A generator keeps one thread and one context for all its
+steps, so that spans held open across its ``yield``s nest and close as written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Iterable
+from functools import partial
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+
+T = TypeVar("T")
+
+_MOST_THREADS = 256
+_AHEAD = 16
+_END = object()
+
+
+class HandlerThreads:
+    """A pool of its own, so that slow handlers starve nothing else of threads."""
+
+    def __init__(self) -> None:
+        self._limiter = anyio.CapacityLimiter(_MOST_THREADS)
+
+    async def call(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Run a function to its end: a thread cannot be interrupted, and its answer is kept."""
+        run = partial(function, *arguments)
+        with anyio.CancelScope(shield=True):
+            return await anyio.to_thread.run_sync(run, limiter=self._limiter)
+        raise AssertionError("a shielded scope swallows nothing")
+
+    async def iterate(self, start: Callable[[], Iterable[T]]) -> AsyncGenerator[T, None]:
+        """Yield what the iterable that ``start`` makes yields, produced in one thread.
+
+        The thread runs up to 16 items ahead. Closing this closes the iterable at its next step,
+        and waits for that.
+        """
+        channel: _Channel = _Channel(asyncio.get_running_loop())
+        producer = asyncio.ensure_future(
+            anyio.to_thread.run_sync(_produce, start, channel, limiter=self._limiter)
+        )
+        try:
+            while (item := await channel.get()) is not _END:
+                yield item
+        finally:
+            channel.close()
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait([producer])
+        await producer
+
+
+def _produce(start: Callable[[], Iterable[T]], channel: _Channel) -> None:
+    try:
+        iterable = start()
+        try:
+            for item in iterable:
+                if not channel.put(item):
+                    break
+        finally:
+            if close := getattr(iterable, "close", None):
+                close()
+    finally:
+        channel.end()
+
+
+class _Channel:
+    """Hands items from one thread to the event loop, waking it once for many of them."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._items: deque[Any] = deque()
+        self._ready = asyncio.Event()
+        self._drained = threading.Event()
+        self._notified = False
+        self._closed = False
+
+    def put(self, item: Any) -> bool:
+        """From the thread: hand over an item, wait while the reader lags; false once closed."""
+        self._append(item)
+        if len(self._items) >= _AHEAD:
+            self._drained.clear()
+            if len(self._items) >= _AHEAD and not self._closed:
+                self._drained.wait()
+        return not self._closed
+
+    def end(self) -> None:
+        """From the thread: there is no more."""
+        self._append(_END)
+
+    async def get(self) -> Any:
+        """From the loop: the next item, or the end mark."""
+        while not self._items:
+            self._ready.clear()
+            self._notified = False
+            if not self._items:  # one may have come before the flag was lowered
+                await self._ready.wait()
+        item = self._items.popleft()
+        if len(self._items) < _AHEAD // 2:
+            self._drained.set()
+        return item
+
+    def close(self) -> None:
+        """From the loop: nobody reads any more."""
+        self._closed = True
+        self._drained.set()
+
+    def _append(self, item: Any) -> None:
+        self._items.append(item)
+        if not self._notified:
+            self._notified = True
+            try:
+                self._loop.call_soon_threadsafe(self._ready.set)
+            except RuntimeError:  # the loop is gone, and nobody reads any more
+                self._closed = True

@@ -1,0 +1,58 @@
+"""What an agent request says about itself: pure functions over a request of either agent type."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+_CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,50}")
+_LONGEST = 250  # MLflow's limit for a trace's metadata
+
+
+def is_client_request_id(value: object) -> bool:
+    """Whether MLflow's column, and a filter, can take it."""
+    return isinstance(value, str) and _CLIENT_REQUEST_ID.fullmatch(value) is not None
+
+
+def client_request_id(request: Any, headers: Mapping[str, str]) -> str:
+    """The caller's id of the request, or a new UUID where it has none that can be kept."""
+    said = (
+        _get(_get(request, "custom_inputs"), "client_request_id")
+        or _own(request, "client_request_id")
+        or headers.get("x-client-request-id")
+    )
+    return str(said) if is_client_request_id(said) else str(uuid.uuid4())
+
+
+def session_id(request: Any, headers: Mapping[str, str]) -> str | None:
+    """The conversation that the request belongs to."""
+    inputs = _get(request, "custom_inputs")
+    return _name(
+        _get(_get(request, "context"), "conversation_id")
+        or _get(inputs, "session_id")
+        or _get(inputs, "thread_id")
+        or _own(request, "session_id")
+        or headers.get("x-session-id")
+    )
+
+
+def claimed_user(request: Any) -> str | None:
+    """The person that the body names. Proof of nothing."""
+    return _name(_get(_get(request, "context"), "user_id"))
+
+
+def _get(holder: Any, name: str) -> Any:
+    if isinstance(holder, Mapping):
+        return holder.get(name)
+    return getattr(holder, name, None)
+
+
+def _own(request: Any, name: str) -> Any:
+    """A key of a plain dict request; a Responses request has no room for it."""
+    return request.get(name) if isinstance(request, Mapping) else None
+
+
+def _name(value: Any) -> str | None:
+    return value if isinstance(value, str) and 0 < len(value) <= _LONGEST else None

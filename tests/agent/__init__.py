@@ -1,0 +1,1 @@
+"""The agent's side: wrapped handlers, captured turns, completed answers."""

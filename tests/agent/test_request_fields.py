@@ -1,0 +1,102 @@
+"""What a request says about itself: one table for each thing."""
+
+import re
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from mlflow.types.responses import ResponsesAgentRequest
+
+from agent_feedback.agent import request_fields
+
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+LONGEST_ID = "a" * 50
+
+
+def _typed(**fields: Any) -> ResponsesAgentRequest:
+    return ResponsesAgentRequest.model_validate({"input": [], **fields})
+
+
+def _inputs(**inputs: Any) -> dict[str, Any]:
+    return {"custom_inputs": inputs}
+
+
+@pytest.mark.parametrize(
+    ("request_", "headers", "expected"),
+    [
+        (_inputs(client_request_id="r-1"), {}, "r-1"),
+        (_typed(**_inputs(client_request_id="r-1")), {}, "r-1"),
+        ({"client_request_id": "r-1"}, {}, "r-1"),
+        ({}, {"x-client-request-id": "r-1"}, "r-1"),
+        (_typed(), {"x-client-request-id": "r-1"}, "r-1"),
+        (_inputs(client_request_id="r-1"), {"x-client-request-id": "r-2"}, "r-1"),
+        ({"client_request_id": "r-2", **_inputs(client_request_id="r-1")}, {}, "r-1"),
+        ({"client_request_id": "r-1"}, {"x-client-request-id": "r-2"}, "r-1"),
+        ({"client_request_id": ""}, {"x-client-request-id": "r-1"}, "r-1"),
+        ({"client_request_id": LONGEST_ID}, {}, LONGEST_ID),
+        ({"client_request_id": "A.z_0:9-"}, {}, "A.z_0:9-"),
+        (SimpleNamespace(custom_inputs={"client_request_id": "r-1"}), {}, "r-1"),
+    ],
+)
+def test_the_callers_id_is_found(request_: Any, headers: dict[str, str], expected: str) -> None:
+    """An id is taken from the custom inputs, else a dict's own key, else the header."""
+    assert request_fields.client_request_id(request_, headers) == expected
+
+
+@pytest.mark.parametrize(
+    "said", ["a" * 51, "two words", "r/1", "ä", "r-1\n", "r'1", 7, True, ["r-1"], {"r": 1}, None]
+)
+def test_an_id_that_cannot_be_kept_is_replaced(said: Any) -> None:
+    """Whatever MLflow's column or a filter cannot take becomes a new UUID."""
+    first, second = (
+        request_fields.client_request_id({"client_request_id": said}, {}) for _ in range(2)
+    )
+    assert UUID.fullmatch(first)
+    assert first != second
+
+
+@pytest.mark.parametrize("request_", [{}, None, [], "text", 5, {"custom_inputs": "text"}, _typed()])
+def test_any_request_gets_an_id(request_: Any) -> None:
+    """A request of any shape gets an id, and no session or user."""
+    assert UUID.fullmatch(request_fields.client_request_id(request_, {}))
+    assert request_fields.session_id(request_, {}) is None
+    assert request_fields.claimed_user(request_) is None
+
+
+@pytest.mark.parametrize(
+    ("request_", "headers", "expected"),
+    [
+        (_typed(context={"conversation_id": "s-1"}), {}, "s-1"),
+        ({"context": {"conversation_id": "s-1"}}, {}, "s-1"),
+        (_typed(**_inputs(session_id="s-1")), {}, "s-1"),
+        (_inputs(thread_id="s-1"), {}, "s-1"),
+        ({"session_id": "s-1"}, {}, "s-1"),
+        (_typed(), {"x-session-id": "s-1"}, "s-1"),
+        (_typed(context={"conversation_id": "s-1"}, **_inputs(session_id="s-2")), {}, "s-1"),
+        (_inputs(session_id="s-1", thread_id="s-2"), {}, "s-1"),
+        ({"session_id": "s-2", **_inputs(thread_id="s-1")}, {}, "s-1"),
+        ({"session_id": "s-1"}, {"x-session-id": "s-2"}, "s-1"),
+        ({"session_id": 7}, {}, None),
+        ({"session_id": "s" * 250}, {}, "s" * 250),
+        ({"session_id": "s" * 251}, {}, None),
+    ],
+)
+def test_the_session_is_found(request_: Any, headers: dict[str, str], expected: str) -> None:
+    """The conversation comes from the context, the custom inputs, a dict's own key, the header."""
+    assert request_fields.session_id(request_, headers) == expected
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        (_typed(context={"user_id": "ann"}), "ann"),
+        ({"context": {"user_id": "ann"}}, "ann"),
+        ({"user_id": "ann"}, None),
+        ({"context": {"user_id": 5}}, None),
+        ({"context": {"user_id": "a" * 251}}, None),
+        ({"context": "text"}, None),
+    ],
+)
+def test_the_claimed_user_is_found(request_: Any, expected: str | None) -> None:
+    """A body names its user in the context and nowhere else."""
+    assert request_fields.claimed_user(request_) == expected
