@@ -1,0 +1,103 @@
+"""The parts of one application's feedback, built and wired once."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextvars import ContextVar
+from typing import Any
+
+from agent_feedback.agent.capture import Capture
+from agent_feedback.agent.exchange import Current
+from agent_feedback.agent.turns import Turns
+from agent_feedback.delivery.delivery import Delivery
+from agent_feedback.doors.active_trace import export_finished_traces
+from agent_feedback.doors.assessments import Assessments
+from agent_feedback.guard import Guard
+from agent_feedback.identity.callers import Callers
+from agent_feedback.ledger.delivery_queue import DeliveryQueue
+from agent_feedback.ledger.ledger import Ledger
+from agent_feedback.service.service import Service
+from agent_feedback.service.waiting import Waiting
+from agent_feedback.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+_EXPORT_SECONDS = 3.0
+
+
+class Application:
+    """Everything that one :class:`~agent_feedback.plugin.AgentFeedback` is made of.
+
+    Args:
+        settings: Whatever can be chosen.
+
+    Raises:
+        ConfigurationError: a setting cannot work.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._on_databricks_apps = "DATABRICKS_APP_NAME" in os.environ
+        guard = self._guard = Guard()
+        self._ledger = Ledger(settings.ledger_url)
+        self._queue = DeliveryQueue(self._ledger)
+        store = Assessments(ledger_id=self._ledger.identity)
+        self.callers = Callers(settings, guard, on_databricks_apps=self._on_databricks_apps)
+        self.turns = Turns(self._ledger, self.callers, guard)
+        self._delivery = Delivery(
+            self._queue,
+            store,
+            is_open=self.turns.is_open,
+            retention_days=settings.retention_days,
+        )
+        self.service = Service(settings, self._ledger, store, self._delivery, guard)
+        self.waiting = Waiting(settings.unknown_wait_seconds, settings.wait_seconds)
+        self.current: Current = ContextVar("agent_feedback_exchange", default=None)
+        self.capture = Capture(self.turns, self.current, expose_errors=settings.expose_errors)
+
+    def start(self) -> None:
+        """Open the ledger and deliver what is left in it.
+
+        Raises:
+            ConfigurationError: the ledger cannot be opened.
+        """
+        self._ledger.open()
+        if self._is_ephemeral():
+            logger.warning(
+                "agent_feedback: the ledger is a file on this app's ephemeral disk: ratings that"
+                " wait for MLflow are lost with a redeploy. Set AGENT_FEEDBACK_LEDGER_URL to"
+                " PostgreSQL (Lakebase)."
+            )
+        if not self._on_databricks_apps and self.settings.user_id_source != ("none",):
+            logger.warning(
+                "agent_feedback: %s are believed as your proxy sets them. If callers can reach"
+                " this app without one, set AGENT_FEEDBACK_USER_ID_SOURCE=none.",
+                ", ".join(self.settings.user_id_source),
+            )
+        self._delivery.start()
+
+    def stop(self) -> None:
+        """Deliver what is under way, leave the rest in the ledger."""
+        # uvicorn ends its process by the signal that stopped it, and what MLflow still holds in
+        # memory ends with it: traces, and so the ratings that wait for them.
+        with self._guard.protect("exporting the last traces"):
+            export_finished_traces(_EXPORT_SECONDS)
+        self._delivery.stop()
+        self.service.close()
+        self._ledger.close()
+
+    def status(self) -> dict[str, Any]:
+        """How delivery is doing, for operators."""
+        counts = self._queue.status()
+        return {
+            "pending": counts.pending,
+            "oldest_pending_seconds": counts.oldest_pending_seconds,
+            "undeliverable": counts.undeliverable,
+            "last_error": counts.last_error,
+            "mlflow": "away" if self._delivery.is_away else "ok",
+            "durability": "until_redeploy" if self._is_ephemeral() else "durable",
+        }
+
+    def _is_ephemeral(self) -> bool:
+        return self._on_databricks_apps and self.settings.ledger_url.startswith("sqlite")

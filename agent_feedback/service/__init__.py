@@ -1,0 +1,1 @@
+"""The operations on feedback, and the rules they follow."""

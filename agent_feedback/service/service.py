@@ -1,0 +1,329 @@
+"""The operations: submit, amend, withdraw, mine. The routes and the Python face call these.
+
+Each operation is one short, blocking step: it resolves the target, writes the desired state, and
+hands the delivery over. It never waits for MLflow to store anything: :class:`Submission` says what
+there is to wait for, and turns into answers once enough waiting was done.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from agent_feedback.delivery import desired_state
+from agent_feedback.delivery.delivery import Delivered, Delivery
+from agent_feedback.delivery.desired_state import Transition
+from agent_feedback.delivery.reconciliation import is_mine
+from agent_feedback.doors.assessments import Assessments, StoreError, Trouble
+from agent_feedback.errors import RatingNotFound, Unavailable
+from agent_feedback.guard import Guard
+from agent_feedback.ledger.delivery_queue import new_lease
+from agent_feedback.ledger.ledger import Ledger
+from agent_feedback.model import (
+    Assessment,
+    Identity,
+    Rating,
+    RatingKey,
+    StoredTrace,
+)
+from agent_feedback.service.forms import Forms, RatingForm
+from agent_feedback.service.targets import Rateable, Target, Targets
+from agent_feedback.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One rating as an answer shows it; field by field the routes' success body.
+
+    ``value`` is in the units of the routes: a thumb's bool, a dimension's stars, a correction's
+    text, ``None`` for a comment (its text is the rationale) and for a withdrawn rating.
+    ``updated_at`` is ISO 8601 in UTC.
+    """
+
+    status: str
+    trace_id: str
+    client_request_id: str | None
+    name: str
+    value: bool | float | str | None
+    rationale: str | None
+    reasons: tuple[str, ...]
+    assessment_id: str
+    revision: int
+    updated_at: str
+    correction: Receipt | None = None
+    created: bool = field(default=False, compare=False)
+    """Whether there was no such rating before. Not in the body: the status code says it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Ratings that are durable and on their way to MLflow.
+
+    ``awaited`` are done when MLflow holds their ratings; it is empty where waiting is in vain,
+    because the trace is still in its export gap.
+    """
+
+    ratings: Sequence[Rating]
+    awaited: Sequence[Future[Delivered]]
+    receipts: Callable[[], list[Receipt]]
+    """What to answer now: "ok" for what MLflow is known to hold, "pending" for the rest."""
+
+
+class Service:
+    """Feedback for one application."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        store: Assessments,
+        delivery: Delivery,
+        guard: Guard,
+    ) -> None:
+        self.settings = settings
+        self._ledger = ledger
+        self._store = store
+        self._delivery = delivery
+        self._guard = guard
+        self._forms = Forms(settings)
+        self._targets = Targets(ledger, store, settings.raters)
+        self._lookers = _lookers()
+
+    def close(self) -> None:
+        """Let go of the threads; a later use starts others."""
+        lookers, self._lookers = self._lookers, _lookers()
+        lookers.shutdown(wait=False, cancel_futures=True)
+
+    def submit(self, target: Target, form: RatingForm, person: Identity) -> Submission:
+        """Create or change the person's rating of an answer, or several dimensions of it at once.
+
+        Raises:
+            InvalidFeedback, NotAllowed, TraceNotFound, Unavailable: see :mod:`.errors`.
+        """
+        contents = self._forms.contents(form)
+        trace = self._targets.resolve(target, person)
+        now = _now()
+        return self._change(
+            trace,
+            {
+                (key := RatingKey(trace.trace_id, person.user_id, name)): desired_state.state(
+                    key, content, now=now, client_request_id=trace.client_request_id
+                )
+                for name, content in contents.items()
+            },
+        )
+
+    def amend(
+        self, target: Target, assessment_id: str, changes: Mapping[str, Any], person: Identity
+    ) -> Submission:
+        """Change a part of one of the person's own ratings.
+
+        Raises:
+            RatingNotFound: it is not theirs, or not there; nobody can tell which.
+        """
+        trace = self._targets.resolve(target, person)
+        key, found = self._own(trace, assessment_id, person)
+        transition = desired_state.amend(
+            assessment_id,
+            lambda content: self._forms.amended(key.name, content, changes),
+            now=_now(),
+        )
+        return self._change(trace, {key: _starting_from(found, key, transition)})
+
+    def withdraw(
+        self,
+        target: Target,
+        person: Identity,
+        *,
+        dimension: str | None = None,
+        assessment_id: str | None = None,
+    ) -> Submission:
+        """Withdraw one of the person's own ratings, by its id or by what it rates.
+
+        Raises:
+            RatingNotFound: ``assessment_id`` is not theirs, or not there.
+        """
+        name = self._forms.name_to_withdraw(dimension)
+        trace = self._targets.resolve(target, person)
+        found: Assessment | None = None
+        key = RatingKey(trace.trace_id, person.user_id, name)
+        if assessment_id is not None:
+            key, found = self._own(trace, assessment_id, person)
+        transition = desired_state.withdraw(key, now=_now(), assessment_id=assessment_id)
+        return self._change(trace, {key: _starting_from(found, key, transition)})
+
+    def mine(
+        self,
+        person: Identity,
+        *,
+        trace_ids: Sequence[str] = (),
+        client_request_ids: Sequence[str] = (),
+        session_id: str | None = None,
+    ) -> list[Receipt]:
+        """The person's own ratings of these answers, for a page that is loaded again."""
+        targets = [Target(trace_id=t) for t in trace_ids]
+        targets += [Target(client_request_id=c) for c in client_request_ids]
+        wanted = dict.fromkeys(self._targets.own_traces(targets, person))
+        stored: dict[str, StoredTrace] = {}
+        if session_id is not None and not person.is_anonymous:
+            turns = self._ledger.turns_of_session(session_id, person.user_id)
+            wanted |= dict.fromkeys(turn.trace_id for turn in turns if turn.trace_id)
+            stored = {found.trace_id: found for found in self._stored_session(session_id)}
+            wanted |= dict.fromkeys(stored)
+        rated = {r.key: r for r in self._ledger.ratings_of(person.user_id, list(wanted))}
+        # A purge may have taken some of a trace's ratings, though not while its turn is kept.
+        whole = self._ledger.traces_with_turns({key.trace_id for key in rated})
+        stored |= self._look_at([t for t in wanted if t not in stored and t not in whole])
+        for trace in (stored[trace_id] for trace_id in wanted if trace_id in stored):
+            for found in self._adopted(trace, person):
+                rated.setdefault(found.key, found)
+        return [self._receipt(rating) for rating in rated.values() if not rating.withdrawn]
+
+    # -- changing -----------------------------------------------------------------------------
+
+    def _change(self, trace: Rateable, transitions: Mapping[RatingKey, Transition]) -> Submission:
+        before: dict[RatingKey, Rating | None] = {}
+
+        def noted(key: RatingKey, transition: Transition) -> Transition:
+            def transition_and_note(old: Rating | None) -> Rating | None:
+                before[key] = old
+                return transition(old)
+
+            return transition_and_note
+
+        at_once = not self._delivery.is_away and self._is_stored(trace, transitions)
+        lease = new_lease() if at_once else None
+        ratings = self._ledger.change(
+            {key: noted(key, transition) for key, transition in transitions.items()},
+            lease=lease,
+        )
+        changed = [rating for rating in ratings if rating.pending]
+        awaited = self._delivery.expect(changed) if at_once else []
+        if lease is not None:
+            self._delivery.deliver_now(lease)
+        elif changed:
+            self._delivery.start()
+            self._delivery.wake()
+        self._tell_hook([rating for rating in ratings if rating is not before[rating.key]])
+        known = dict(zip((rating.key for rating in changed), awaited, strict=False))
+
+        def receipts() -> list[Receipt]:
+            self._delivery.forget(changed, awaited)
+            return [self._receipt(r, known.get(r.key), before[r.key]) for r in ratings]
+
+        return Submission(ratings, awaited, receipts)
+
+    def _is_stored(self, trace: Rateable, keys: Collection[RatingKey]) -> bool:
+        """Whether MLflow has the trace by all experience, so that waiting for it makes sense."""
+        if not trace.in_export_gap:
+            return True
+        person = next(iter(keys)).person
+        rated = self._ledger.ratings_of(person, [trace.trace_id])
+        return any(rating.delivered_revision for rating in rated)
+
+    def _tell_hook(self, ratings: Sequence[Rating]) -> None:
+        hook = self.settings.on_rating
+        if hook is None:
+            return
+        for rating in ratings:
+            with self._guard.protect("the on_rating hook"):
+                hook(rating)
+
+    def _receipt(
+        self,
+        rating: Rating,
+        receipt: Future[Delivered] | None = None,
+        before: Rating | None = None,
+    ) -> Receipt:
+        delivered = receipt.result() if receipt is not None and receipt.done() else None
+        done = delivered is not None or not rating.pending
+        adopted = delivered is not None and delivered.adopted
+        return Receipt(
+            status="ok" if done else "pending",
+            trace_id=rating.key.trace_id,
+            client_request_id=rating.client_request_id,
+            name=rating.key.name,
+            value=self._forms.shown_value(rating.key.name, rating.content.value),
+            rationale=rating.content.rationale,
+            reasons=rating.content.reasons,
+            assessment_id=delivered.assessment_id if delivered else rating.public_id,
+            revision=rating.revision,
+            updated_at=datetime.fromtimestamp(rating.changed_at / 1000, timezone.utc).isoformat(),
+            created=(before is None or before.withdrawn) and not adopted,
+        )
+
+    # -- looking ------------------------------------------------------------------------------
+
+    def _own(
+        self, trace: Rateable, assessment_id: str, person: Identity
+    ) -> tuple[RatingKey, Assessment | None]:
+        """The person's own rating with this id, from the ledger or else from MLflow."""
+        for rating in self._ledger.ratings_of(person.user_id, [trace.trace_id]):
+            if assessment_id in rating.ids:
+                return rating.key, None
+        try:
+            stored = self._store.look(trace.trace_id)
+        except StoreError as error:
+            if error.trouble is Trouble.IMPOSSIBLE:
+                raise RatingNotFound() from None
+            raise Unavailable(retry_after=5.0) from None
+        for found in stored.assessments if stored else ():
+            key = RatingKey(trace.trace_id, person.user_id, found.name)
+            if found.assessment_id == assessment_id and self._is_own(found, key):
+                return key, found
+        raise RatingNotFound()
+
+    def _is_own(self, found: Assessment, key: RatingKey) -> bool:
+        return found.name in self._forms.names() and is_mine(found, key)
+
+    def _adopted(self, stored: StoredTrace, person: Identity) -> list[Rating]:
+        newest: dict[str, Rating] = {}
+        for found in sorted(stored.assessments, key=lambda each: each.updated_at):
+            key = RatingKey(stored.trace_id, person.user_id, found.name)
+            if found.valid and self._is_own(found, key):
+                newest[found.name] = desired_state.adopted(key, found)
+        return list(newest.values())
+
+    def _look_at(self, trace_ids: Sequence[str]) -> dict[str, StoredTrace]:
+        """What MLflow knows of these traces; what it cannot say now is left out."""
+        if self._delivery.is_away or not trace_ids:
+            return {}
+        hangs = threading.Event()  # each question to a server that hangs costs: few are enough
+
+        def look_or_skip(trace_id: str) -> StoredTrace | None:
+            try:
+                return None if hangs.is_set() else self._store.look(trace_id)
+            except StoreError as error:
+                if error.trouble in (Trouble.UNKNOWN, Trouble.TEMPORARY):
+                    hangs.set()
+                return None
+
+        return {s.trace_id: s for s in self._lookers.map(look_or_skip, trace_ids) if s}
+
+    def _stored_session(self, session_id: str) -> list[StoredTrace]:
+        if self._delivery.is_away:
+            return []
+        try:
+            return self._store.find_session(session_id)
+        except StoreError:
+            return []
+
+
+def _starting_from(found: Assessment | None, key: RatingKey, then: Transition) -> Transition:
+    """A transition of what only MLflow holds, as if the ledger had held it."""
+    if found is None:
+        return then
+    return lambda old: then(old if old is not None else desired_state.adopted(key, found))
+
+
+def _lookers() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(8, thread_name_prefix="agent-feedback-look")
+
+
+def _now() -> int:
+    return int(time.time() * 1000)

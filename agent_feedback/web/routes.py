@@ -1,0 +1,328 @@
+"""HTTP in and out, nothing else: requests become operations, receipts and errors become answers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import anyio
+import anyio.to_thread
+from fastapi import FastAPI, Query, Request
+from fastapi.responses import FileResponse, JSONResponse, Response
+from pydantic import BaseModel
+
+from agent_feedback.errors import FeedbackError, InvalidFeedback
+from agent_feedback.identity.callers import Callers
+from agent_feedback.model import CORRECTION, Identity
+from agent_feedback.service.forms import LONGEST_CORRECTION, LONGEST_RATIONALE, RatingForm
+from agent_feedback.service.service import Receipt, Service, Submission
+from agent_feedback.service.targets import Target
+from agent_feedback.service.waiting import Waiting
+from agent_feedback.settings import Settings
+from agent_feedback.web.openapi import (
+    READ_ERRORS,
+    WITHDRAW_ERRORS,
+    WRITE_ERRORS,
+    request_body,
+    responses,
+)
+from agent_feedback.web.request_guard import RequestGuard
+from agent_feedback.web.schemas import (
+    AmendBody,
+    DetailedAnswer,
+    DetailedBody,
+    FeedbackAnswer,
+    FeedbackBody,
+    RatingBody,
+    SettingsBody,
+    StatusBody,
+)
+
+T = TypeVar("T")
+TraceId = Annotated[str | None, Query(description="The answer's trace.")]
+TraceIds = Annotated[list[str] | None, Query(description="Traces; may be repeated.")]
+RequestId = Annotated[str | None, Query(description="The id of the request that was answered.")]
+RequestIds = Annotated[list[str] | None, Query(description="Requests' ids; may be repeated.")]
+
+_COMPONENT = Path(__file__).parents[1] / "static" / "agent-feedback.js"
+_MOST_THREADS = 64
+_MOST_TARGETS = 100
+
+
+class Routes:
+    """The feedback routes of one application.
+
+    Args:
+        service: The operations.
+        callers: Says who sends a request.
+        settings: Prefix, limits and what the widget needs to know.
+        waiting: How long to wait for what.
+        status: What ``GET …/status`` answers.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        callers: Callers,
+        settings: Settings,
+        waiting: Waiting,
+        status: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._service = service
+        self._callers = callers
+        self._settings = settings
+        self._status = status
+        self._guard = RequestGuard(settings)
+        self._waiting = waiting
+        self._threads = anyio.CapacityLimiter(_MOST_THREADS)
+
+    def add_to(self, app: FastAPI) -> None:
+        """Add the routes one by one: an included router is hidden from MLflow's chat proxy."""
+        prefix = self._settings.prefix
+        for path, methods, endpoint, description in self._table():
+            app.add_api_route(
+                prefix + path, endpoint, methods=methods, tags=["feedback"], **description
+            )
+        app.add_exception_handler(FeedbackError, _error_answer)
+
+    def _table(self) -> list[tuple[str, list[str], Callable[..., Any], dict[str, Any]]]:
+        one = "/{assessment_id}"
+        written = {"status_code": 201, "response_model": FeedbackAnswer}
+        detailed = {"status_code": 201, "response_model": DetailedAnswer}
+        changed = {"response_model": RatingBody}
+        written["responses"] = responses(200, 202, *WRITE_ERRORS, model=FeedbackAnswer)
+        detailed["responses"] = responses(200, 202, *WRITE_ERRORS, model=DetailedAnswer)
+        amended = changed | {"responses": responses(202, *WRITE_ERRORS, model=RatingBody)}
+        withdrawn = changed | {"responses": responses(202, *WITHDRAW_ERRORS, model=RatingBody)}
+        listed = {"response_model": list[RatingBody], "responses": responses(*READ_ERRORS)}
+        status = {"response_model": StatusBody, "responses": responses(503)}
+        return [
+            ("/settings", ["GET"], self.settings, {"response_model": SettingsBody}),
+            ("/status", ["GET"], self.status, status),
+            ("/agent-feedback.js", ["GET"], self.component, {"include_in_schema": False}),
+            ("", ["POST"], self.submit, written | _taking(FeedbackBody)),
+            ("/detailed", ["POST"], self.submit_detailed, detailed | _taking(DetailedBody)),
+            ("", ["GET"], self.mine, listed),
+            (one, ["PATCH"], self.amend, amended | _taking(AmendBody)),
+            (one, ["DELETE"], self.withdraw_one, withdrawn),
+            ("", ["DELETE"], self.withdraw, withdrawn),
+        ]
+
+    # -- writing ------------------------------------------------------------------------------
+
+    async def submit(
+        self, request: Request, trace_id: TraceId = None, client_request_id: RequestId = None
+    ) -> Response:
+        """Create or change my rating of an answer."""
+        person = await self._writer(request)
+        body = await self._guard.read(request, FeedbackBody)
+        form = RatingForm(
+            value=body.value,
+            dimension=body.dimension,
+            rationale=body.rationale,
+            reasons=tuple(body.reasons or ()),
+            correction=body.correction,
+            signal=body.signal,
+        )
+        target = _target(body, trace_id, client_request_id)
+        receipts = await self._carry_out(
+            request, partial(self._service.submit, target, form, person)
+        )
+        answer = _body(receipts[0])
+        for receipt in receipts:
+            if receipt.name == CORRECTION:
+                answer["correction"] = _body(receipt)
+        # New or changed: the rating is what is asked about, its correction comes along.
+        created = receipts[0].created
+        return JSONResponse(answer, _status(receipts, created=created))
+
+    async def submit_detailed(
+        self, request: Request, trace_id: TraceId = None, client_request_id: RequestId = None
+    ) -> Response:
+        """Create or change my ratings of several dimensions at once."""
+        person = await self._writer(request)
+        body = await self._guard.read(request, DetailedBody)
+        form = RatingForm(
+            ratings=self._ratings(body),
+            rationale=body.rationale,
+            reasons=tuple(body.reasons or ()),
+        )
+        target = _target(body, trace_id, client_request_id)
+        receipts = await self._carry_out(
+            request, partial(self._service.submit, target, form, person)
+        )
+        answer = {
+            "status": _overall(receipts),
+            "trace_id": receipts[0].trace_id,
+            "ratings": [_body(receipt) for receipt in receipts],
+        }
+        created = any(receipt.created for receipt in receipts)
+        return JSONResponse(answer, _status(receipts, created=created))
+
+    async def amend(
+        self,
+        request: Request,
+        assessment_id: str,
+        trace_id: TraceId = None,
+        client_request_id: RequestId = None,
+    ) -> Response:
+        """Change a part of my rating in place: what is absent is kept, null clears."""
+        person = await self._writer(request)
+        body = await self._guard.read(request, AmendBody)
+        changes = {name: getattr(body, name) for name in body.model_fields_set}
+        target = Target(trace_id, client_request_id)
+        operation = partial(self._service.amend, target, assessment_id, changes, person)
+        return _changed(await self._carry_out(request, operation))
+
+    async def withdraw_one(
+        self,
+        request: Request,
+        assessment_id: str,
+        trace_id: TraceId = None,
+        client_request_id: RequestId = None,
+    ) -> Response:
+        """Withdraw my rating by its id; doing it twice is fine."""
+        person = await self._writer(request)
+        target = Target(trace_id, client_request_id)
+        operation = partial(self._service.withdraw, target, person, assessment_id=assessment_id)
+        return _changed(await self._carry_out(request, operation))
+
+    async def withdraw(
+        self,
+        request: Request,
+        trace_id: TraceId = None,
+        client_request_id: RequestId = None,
+        dimension: Annotated[str | None, Query(description="Absent: the thumb.")] = None,
+    ) -> Response:
+        """Withdraw my rating by what it rates; doing it twice is fine."""
+        person = await self._writer(request)
+        target = Target(trace_id, client_request_id)
+        operation = partial(self._service.withdraw, target, person, dimension=dimension)
+        return _changed(await self._carry_out(request, operation))
+
+    # -- reading ------------------------------------------------------------------------------
+
+    async def mine(
+        self,
+        request: Request,
+        trace_id: TraceIds = None,
+        client_request_id: RequestIds = None,
+        session_id: Annotated[str | None, Query(description="A conversation.")] = None,
+    ) -> Response:
+        """My own ratings, for a page that is loaded again."""
+        person = await self._in_thread(partial(self._callers.identify, request.headers.raw))
+        if len(trace_id or ()) + len(client_request_id or ()) > _MOST_TARGETS:
+            raise InvalidFeedback(f"Ask for at most {_MOST_TARGETS} answers at once.")
+        if not (trace_id or client_request_id or session_id):
+            raise InvalidFeedback(
+                "Say which answers: send trace_id, client_request_id or session_id."
+            )
+        receipts = await self._in_thread(
+            partial(
+                self._service.mine,
+                person,
+                trace_ids=trace_id or (),
+                client_request_ids=client_request_id or (),
+                session_id=session_id,
+            )
+        )
+        return JSONResponse([_body(receipt) for receipt in receipts])
+
+    async def settings(self) -> Response:
+        """What a widget needs to know."""
+        settings = self._settings
+        body = SettingsBody(
+            dimensions=list(settings.dimensions),
+            scale=settings.scale,
+            reasons=list(settings.reasons),
+            implicit_signals=list(settings.implicit_signals),
+            limits={"rationale": LONGEST_RATIONALE, "correction": LONGEST_CORRECTION},
+        )
+        return JSONResponse(body.model_dump())
+
+    async def status(self) -> Response:
+        """How delivery is doing, for operators; no user's data."""
+        return JSONResponse(await self._in_thread(self._status))
+
+    async def component(self) -> Response:
+        """The web component."""
+        return FileResponse(
+            _COMPONENT, media_type="text/javascript", headers={"Cache-Control": "no-cache"}
+        )
+
+    # -- the common way -----------------------------------------------------------------------
+
+    async def _writer(self, request: Request) -> Identity:
+        self._guard.check_site(request)
+        person = await self._in_thread(partial(self._callers.identify, request.headers.raw))
+        self._guard.check_rate(request, person)
+        return person
+
+    async def _carry_out(
+        self, request: Request, operation: Callable[[], Submission]
+    ) -> list[Receipt]:
+        submission = await self._waiting.for_trace(lambda: self._in_thread(operation))
+        if "respond-async" not in request.headers.get("prefer", "").lower():
+            await self._waiting.for_delivery(submission)
+        return submission.receipts()
+
+    async def _in_thread(self, step: Callable[[], T]) -> T:
+        return await anyio.to_thread.run_sync(step, limiter=self._threads)
+
+    def _ratings(self, body: DetailedBody) -> dict[str, Any]:
+        flat = {
+            name: stars
+            for name, stars in (body.model_extra or {}).items()
+            if name in self._settings.dimensions
+        }
+        ratings = {**flat, **(body.ratings or {})}
+        if not ratings:
+            known = ", ".join(self._settings.dimensions)
+            raise InvalidFeedback(f"Rate at least one dimension: {known}.")
+        return ratings
+
+
+def _target(
+    body: FeedbackBody | DetailedBody, trace_id: str | None, client_request_id: str | None
+) -> Target:
+    """The target of a body and a query, which may name it both."""
+    said = body.model_dump(include={"trace_id", "client_request_id"})
+    for name, queried in (("trace_id", trace_id), ("client_request_id", client_request_id)):
+        if None not in (queried, said[name]) and queried != said[name]:
+            raise InvalidFeedback(f"The body's {name} and the query's are two different answers.")
+    return Target(said["trace_id"] or trace_id, said["client_request_id"] or client_request_id)
+
+
+def _body(receipt: Receipt) -> dict[str, Any]:
+    body = asdict(receipt)
+    del body["created"], body["correction"]
+    return body
+
+
+def _overall(receipts: Sequence[Receipt]) -> str:
+    return "ok" if all(receipt.status == "ok" for receipt in receipts) else "pending"
+
+
+def _status(receipts: Sequence[Receipt], *, created: bool) -> int:
+    if _overall(receipts) == "pending":
+        return 202
+    return 201 if created else 200
+
+
+def _changed(receipts: Sequence[Receipt]) -> Response:
+    return JSONResponse(_body(receipts[0]), 202 if receipts[0].status == "pending" else 200)
+
+
+def _taking(model: type[BaseModel]) -> dict[str, Any]:
+    return {"openapi_extra": request_body(model)}
+
+
+async def _error_answer(_: Request, error: Exception) -> Response:
+    assert isinstance(error, FeedbackError)
+    retry_after = getattr(error, "retry_after", None)
+    headers = {"Retry-After": str(math.ceil(retry_after))} if retry_after is not None else None
+    return JSONResponse({"detail": str(error)}, error.status_code, headers)

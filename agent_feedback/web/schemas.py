@@ -1,0 +1,222 @@
+"""The feedback routes' bodies, for validation and for the app's OpenAPI document."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    model_validator,
+)
+
+_TRACE = "tr-0a1b2c3d4e5f60718293a4b5c6d7e8f9"
+_RATING: dict[str, Any] = {
+    "status": "ok",
+    "trace_id": _TRACE,
+    "client_request_id": "5f0c…",
+    "name": "user_feedback",
+    "value": True,
+    "rationale": "Short and right.",
+    "reasons": ["correct"],
+    "assessment_id": "a-7d3f…",
+    "revision": 1,
+    "updated_at": "2026-11-23T12:00:00+00:00",
+}
+Stars = StrictInt | StrictFloat
+Reasons = Annotated[list[Annotated[StrictStr, Field(max_length=100)]], Field(max_length=20)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+
+
+class _Targeted(_Strict):
+    trace_id: StrictStr | None = Field(
+        None, description="The answer's trace, as the answer said it.", examples=[_TRACE]
+    )
+    client_request_id: StrictStr | None = Field(
+        None, description="Or the id of the request; the newest answer of yours with it is meant."
+    )
+
+
+class FeedbackBody(_Targeted):
+    """A rating: a thumb, a dimension's stars, a comment, a correction, or a signal."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"trace_id": _TRACE, "value": True},
+                {
+                    "trace_id": _TRACE,
+                    "value": False,
+                    "reasons": ["incorrect"],
+                    "rationale": "The limit is 16 KiB.",
+                    "correction": "Bodies may have up to 16 KiB.",
+                },
+                {"trace_id": _TRACE, "dimension": "accuracy", "value": 4},
+            ]
+        }
+    )
+
+    value: StrictBool | Stars | None = Field(
+        None, description="A thumb's true or false; with a dimension, its stars."
+    )
+    is_positive: StrictBool | None = Field(None, description="Another name for a thumb's value.")
+    dimension: StrictStr | None = Field(None, description="What the stars are for.")
+    rationale: StrictStr | None = Field(None, description="Why; alone it is a comment.")
+    reasons: Reasons | None = Field(None, description="Some of those that the settings name.")
+    correction: StrictStr | None = Field(None, description="What the answer should have been.")
+    signal: StrictStr | None = Field(None, description="copy, regenerate or stop, if taken here.")
+
+    @model_validator(mode="after")
+    def _one_value(self) -> FeedbackBody:
+        if self.is_positive is not None:
+            if self.value not in (None, self.is_positive):
+                raise ValueError("value and is_positive disagree")
+            self.value = self.is_positive
+        return self
+
+
+class DetailedBody(_Targeted):
+    """Stars for several dimensions at once."""
+
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {"trace_id": _TRACE, "ratings": {"accuracy": 5, "relevance": 3}},
+                {"trace_id": _TRACE, "accuracy": 5, "helpfulness": 4, "relevance": 3},
+            ]
+        },
+    )
+
+    ratings: dict[StrictStr, Stars] | None = Field(
+        None, description="Stars by dimension; the flat form names the dimensions as members."
+    )
+    rationale: StrictStr | None = Field(None, description="Goes to the first dimension.")
+    reasons: Reasons | None = Field(None, description="Go to the first dimension.")
+
+
+class AmendBody(_Strict):
+    """A partial change: what is absent is kept, ``null`` clears."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"value": False, "rationale": "Out of date by now."}]},
+    )
+
+    value: StrictBool | Stars | None = None
+    rationale: StrictStr | None = None
+    reasons: Reasons | None = None
+    correction: StrictStr | None = None
+
+
+class RatingBody(BaseModel):
+    """A rating that is durable: ``ok`` once MLflow has it, ``pending`` before."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_RATING]})
+
+    status: str = Field(description='"ok" or "pending".')
+    trace_id: str
+    client_request_id: str | None
+    name: str = Field(description="user_feedback, user_<dimension>, user_comment, …")
+    value: bool | float | str | None = Field(
+        description="A thumb's bool, a dimension's stars, a correction's text."
+    )
+    rationale: str | None
+    reasons: list[str]
+    assessment_id: str
+    revision: int
+    updated_at: str
+
+
+class FeedbackAnswer(RatingBody):
+    """As :class:`RatingBody`, with the correction that came along."""
+
+    correction: RatingBody | None = None
+
+
+class DetailedAnswer(BaseModel):
+    """The ratings of several dimensions; pending where any of them is."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "status": "ok",
+                    "trace_id": _TRACE,
+                    "ratings": [{**_RATING, "name": "user_accuracy", "value": 4}],
+                }
+            ]
+        }
+    )
+
+    status: str
+    trace_id: str
+    ratings: list[RatingBody]
+
+
+class SettingsBody(BaseModel):
+    """What a widget needs to know."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "dimensions": ["accuracy", "helpfulness", "relevance"],
+                    "scale": 5,
+                    "reasons": ["correct", "incorrect"],
+                    "implicit_signals": ["copy"],
+                    "limits": {"rationale": 4000, "correction": 8000},
+                }
+            ]
+        }
+    )
+
+    dimensions: list[str]
+    scale: int
+    reasons: list[str]
+    implicit_signals: list[str]
+    limits: dict[str, int]
+
+
+class StatusBody(BaseModel):
+    """How delivery is doing; no user's data."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "pending": 2,
+                    "oldest_pending_seconds": 3.5,
+                    "undeliverable": 0,
+                    "last_error": "RESOURCE_DOES_NOT_EXIST",
+                    "mlflow": "ok",
+                    "durability": "durable",
+                }
+            ]
+        }
+    )
+
+    pending: int
+    oldest_pending_seconds: float
+    undeliverable: int
+    last_error: str | None = Field(description="The class of the newest failure still waiting.")
+    mlflow: str = Field(description='"ok", or "away" while it does not answer.')
+    durability: str = Field(description='"durable", or "until_redeploy" on an ephemeral disk.')
+
+
+class ErrorBody(BaseModel):
+    """What went wrong, in one sentence."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"detail": "There is no such answer to rate."}]}
+    )
+
+    detail: str

@@ -1,0 +1,122 @@
+"""The operations with a store that fails: nothing waits for it, and nothing is lost."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agent_feedback import Unavailable
+from agent_feedback.delivery.delivery import Delivery
+from agent_feedback.doors.assessments import StoreError, Trouble
+from agent_feedback.guard import Guard
+from agent_feedback.ledger.delivery_queue import DeliveryQueue
+from agent_feedback.ledger.ledger import Ledger
+from agent_feedback.model import CORRECTION, Identity, StoredTrace
+from agent_feedback.service.forms import RatingForm
+from agent_feedback.service.service import Service
+from agent_feedback.service.targets import Target
+from tests.support.assessments import FakeStore, assessment, mark
+from tests.support.ledgers import KEY, turn
+from tests.support.rating import settings_in
+
+ANN = Identity(KEY.person, "x-forwarded-email", is_human=True)
+TARGET = Target(KEY.trace_id)
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    """Give a FAKE store with one empty trace."""
+    return FakeStore()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """Open an empty ledger."""
+    opened = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def service(ledger: Ledger, store: FakeStore, tmp_path: Path) -> Iterator[Service]:
+    """Build the operations between the ledger and the FAKE store."""
+    delivery = Delivery(DeliveryQueue(ledger), store, is_open=lambda _: False, retention_days=30)
+    made = Service(settings_in(tmp_path), ledger, store, delivery, Guard())
+    yield made
+    delivery.stop()
+    made.close()
+
+
+def test_a_reload_asks_a_hanging_mlflow_only_a_few_times(
+    service: Service, store: FakeStore
+) -> None:
+    """A page with a hundred answers is not made to wait a hundred times."""
+    store.delay_seconds = 0.1
+    store.fails = [("look", Trouble.UNKNOWN, False)] * 100
+    begun = time.monotonic()
+    assert service.mine(ANN, trace_ids=[f"tr-{number:x}" for number in range(100)]) == []
+    assert time.monotonic() - begun < 1.0
+    assert len(store.calls) <= 16
+
+
+def test_a_trace_that_mlflow_cannot_have_hides_no_other(
+    service: Service, store: FakeStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ids that the store refuses cost only their own ratings."""
+    store.traces["tr-1"]["a-1"] = assessment("a-1", metadata=mark())
+    look = store.look
+
+    def refuses_others(trace_id: str) -> StoredTrace | None:
+        if trace_id != "tr-1":
+            raise StoreError(Trouble.IMPOSSIBLE, "ENDPOINT_NOT_FOUND")
+        return look(trace_id)
+
+    monkeypatch.setattr(store, "look", refuses_others)
+    others = [f"tr-a{number}" for number in range(20)]
+    found = service.mine(ANN, trace_ids=[*others, "tr-1"])
+    assert [each.assessment_id for each in found] == ["a-1"]
+
+
+def test_an_outage_costs_a_known_answer_nothing(
+    service: Service, store: FakeStore, ledger: Ledger
+) -> None:
+    """A rating of a turn of ours is taken while MLflow is away, and says that it waits."""
+    ledger.record(turn("1"))
+    store.away = True
+    submission = service.submit(TARGET, RatingForm(True), ANN)
+    (receipt,) = submission.receipts()
+    assert (receipt.status, receipt.revision) == ("pending", 1)
+    (mine,) = service.mine(ANN, trace_ids=["tr-1"])
+    assert (mine.status, mine.value) == ("pending", True)
+    with pytest.raises(Unavailable):
+        service.amend(TARGET, "a-unknown", {"value": False}, ANN)
+
+
+def test_a_trace_in_its_gap_is_not_waited_for(
+    service: Service, store: FakeStore, ledger: Ledger
+) -> None:
+    """There is nothing to wait for until MLflow has the trace, or has had a rating of it."""
+    now = int(time.time() * 1000)
+    ledger.record(turn("1", closed_at=now))
+    submission = service.submit(TARGET, RatingForm(True), ANN)
+    assert submission.awaited == []
+    deadline = time.monotonic() + 5
+    while service.mine(ANN, trace_ids=["tr-1"])[0].status != "ok":
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    changed = service.submit(TARGET, RatingForm(False), ANN)
+    assert [each.result(5).revision for each in changed.awaited] == [2]
+    assert list(store.held().values()) == [False]
+
+
+def test_a_correction_stays_when_its_thumb_goes(service: Service, store: FakeStore) -> None:
+    """They came together and are two ratings."""
+    sent = service.submit(TARGET, RatingForm(False, correction="16"), ANN)
+    for each in sent.awaited:
+        each.result(5)
+    assert {receipt.status for receipt in sent.receipts()} == {"ok"}
+    gone = service.withdraw(TARGET, ANN)
+    for each in gone.awaited:
+        each.result(5)
+    assert [found.name for found in store.traces[KEY.trace_id].values()] == [CORRECTION]

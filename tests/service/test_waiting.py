@@ -1,0 +1,148 @@
+"""How answers wait: for a trace to appear, and for MLflow to store."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import pytest
+
+from agent_feedback import FeedbackError, RatingNotFound, TraceNotFound, Unavailable
+from agent_feedback.delivery.delivery import Delivered
+from agent_feedback.service import waiting as waiting_module
+from agent_feedback.service.service import Submission
+from agent_feedback.service.waiting import Waiting
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask again ten times a second."""
+    monkeypatch.setattr(waiting_module, "_ASK_AGAIN_SECONDS", 0.1)
+
+
+class Trace:
+    """A trace that appears after some attempts, or never."""
+
+    def __init__(self, appears_at: int | None, error: Callable[[], FeedbackError]) -> None:
+        self.attempts = 0
+        self._appears_at = appears_at
+        self._error = error
+
+    async def ask(self) -> str:
+        """Ask as the routes do."""
+        return self.ask_blocking()
+
+    def ask_blocking(self) -> str:
+        """Ask as the Python face does."""
+        self.attempts += 1
+        if self._appears_at is not None and self.attempts >= self._appears_at:
+            return "found"
+        raise self._error()
+
+
+def a_trace(appears_at: int | None = None, *, final: bool = False) -> Trace:
+    """Make a trace that is not there yet."""
+    return Trace(appears_at, lambda: TraceNotFound(final=final))
+
+
+async def asked(waiting: Waiting, trace: Trace, blocking: bool) -> str:
+    """Ask in one of both worlds."""
+    if blocking:
+        return await asyncio.to_thread(waiting.for_trace_blocking, trace.ask_blocking)
+    return await waiting.for_trace(trace.ask)
+
+
+both_worlds = pytest.mark.parametrize("blocking", [False, True], ids=["routes", "python"])
+
+
+@both_worlds
+async def test_a_trace_that_appears_is_found(blocking: bool) -> None:
+    """An unknown trace is asked for again within the bound."""
+    trace = a_trace(appears_at=3)
+    assert await asked(Waiting(5.0, 0.0), trace, blocking) == "found"
+    assert trace.attempts == 3
+
+
+@both_worlds
+async def test_a_trace_that_stays_unknown_is_given_up(blocking: bool) -> None:
+    """Around the bound it is not there, and no sooner."""
+    begun = time.monotonic()
+    with pytest.raises(TraceNotFound):
+        await asked(Waiting(0.5, 0.0), a_trace(), blocking)
+    assert 0.3 <= time.monotonic() - begun < 2.5
+
+
+@both_worlds
+@pytest.mark.parametrize(("seconds", "final"), [(0.0, False), (30.0, True)])
+async def test_what_is_asked_for_in_vain_is_not_waited_for(
+    blocking: bool, seconds: float, final: bool
+) -> None:
+    """Without patience, or where it can never appear, one attempt is all."""
+    trace = a_trace(final=final)
+    with pytest.raises(TraceNotFound):
+        await asked(Waiting(seconds, 0.0), trace, blocking)
+    assert trace.attempts == 1
+
+
+@both_worlds
+async def test_other_refusals_are_not_waited_for(blocking: bool) -> None:
+    """Only an unknown trace can become known."""
+    trace = Trace(None, RatingNotFound)
+    with pytest.raises(RatingNotFound):
+        await asked(Waiting(30.0, 0.0), trace, blocking)
+    assert trace.attempts == 1
+
+
+async def test_no_more_than_a_hundred_wait() -> None:
+    """The next one is told to come back; when the others are done, there is room again."""
+    waiting = Waiting(1.0, 0.0)
+    crowd = [asyncio.create_task(waiting.for_trace(a_trace().ask)) for _ in range(100)]
+    await asyncio.sleep(0.1)
+    threads = threading.active_count()
+    with pytest.raises(Unavailable) as refused:
+        await waiting.for_trace(a_trace().ask)
+    assert refused.value.retry_after >= 1
+    assert threading.active_count() == threads
+    assert await waiting.for_trace(a_trace(appears_at=1).ask) == "found"
+    assert all(
+        isinstance(each, TraceNotFound)
+        for each in await asyncio.gather(*crowd, return_exceptions=True)
+    )
+    assert await waiting.for_trace(a_trace(appears_at=2).ask) == "found"
+
+
+async def test_who_leaves_makes_room() -> None:
+    """A cancelled request no longer counts among those that wait."""
+    waiting = Waiting(30.0, 0.0)
+    crowd = [asyncio.create_task(waiting.for_trace(a_trace().ask)) for _ in range(100)]
+    await asyncio.sleep(0.1)
+    for each in crowd:
+        each.cancel()
+    await asyncio.gather(*crowd, return_exceptions=True)
+    assert await waiting.for_trace(a_trace(appears_at=2).ask) == "found"
+
+
+def submission(*awaited: Future[Delivered]) -> Submission:
+    """Build what an answer may wait for."""
+    return Submission([], awaited, list)
+
+
+@both_worlds
+async def test_an_answer_waits_for_delivery_and_no_longer(blocking: bool) -> None:
+    """It goes on as soon as MLflow has everything, and at the bound in any case."""
+
+    async def seconds(bound: float, *awaited: Future[Delivered]) -> float:
+        waiting, begun = Waiting(0.0, bound), time.monotonic()
+        if blocking:
+            await asyncio.to_thread(waiting.for_delivery_blocking, submission(*awaited))
+        else:
+            await waiting.for_delivery(submission(*awaited))
+        return time.monotonic() - begun
+
+    done: Future[Delivered] = Future()
+    threading.Timer(0.1, done.set_result, [Delivered(1, "a-1")]).start()
+    assert await seconds(10.0, done) < 5
+    assert 0.2 <= await seconds(0.2, Future(), done) < 2
+    assert await seconds(0.0, Future()) < 0.1
+    assert await seconds(10.0) < 0.1
