@@ -1,0 +1,84 @@
+"""The agent proper: find passages, write an answer from them, keep the session.
+
+It knows MLflow's spans and nothing of servers, requests or ratings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+
+import mlflow
+from mlflow.entities import Document, SpanType
+
+from examples.agent_app.questions import standalone
+from examples.agent_app.search import Hit, Search
+from examples.agent_app.sessions import Exchange, Sessions
+from examples.agent_app.writers import Writer
+
+
+@dataclass(frozen=True)
+class Found:
+    """The passages that the answer will be written from; comes first."""
+
+    hits: tuple[Hit, ...]
+
+
+@dataclass(frozen=True)
+class Text:
+    """The next piece of the answer."""
+
+    piece: str
+
+
+class Assistant:
+    """Answers questions over a fixed set of passages."""
+
+    def __init__(self, search: Search, writer: Writer, sessions: Sessions) -> None:
+        self._search = search
+        self.writer = writer
+        self._sessions = sessions
+
+    async def answer(
+        self, question: str, session_id: str | None, said_before: Sequence[Exchange] = ()
+    ) -> AsyncGenerator[Found | Text, None]:
+        """Yields what was found, then the answer in pieces.
+
+        `said_before` is what the client itself sent of the conversation; it stands in for the
+        session's memory where there is any.
+        """
+        earlier = tuple(said_before) or self._sessions.recent(session_id)
+        asked_before = [exchange.question for exchange in earlier]
+        hits = self.writer.choose(self._find(standalone(question, asked_before)))
+        yield Found(hits)
+        pieces: list[str] = []
+        try:
+            with mlflow.start_span("write_answer", span_type=self.writer.span_type) as span:
+                span.set_inputs(
+                    {"question": question, "passages": [hit.passage.title for hit in hits]}
+                )
+                span.set_attribute("writer", self.writer.description)
+                async with aclosing(self.writer.write(question, hits, earlier)) as written:
+                    async for piece in written:
+                        pieces.append(piece)
+                        yield Text(piece)
+                span.set_outputs("".join(pieces))
+        finally:
+            # An answer that was stopped was still said: "go on" has to mean it.
+            self._sessions.remember(session_id, Exchange(question, "".join(pieces)))
+
+    def _find(self, query: str) -> tuple[Hit, ...]:
+        with mlflow.start_span("search_documentation", span_type=SpanType.RETRIEVER) as span:
+            span.set_inputs({"query": query})
+            hits = tuple(self._search.find(query))
+            span.set_outputs([_document(hit) for hit in hits])
+        return hits
+
+
+def _document(hit: Hit) -> Document:
+    return Document(
+        page_content=hit.passage.text,
+        metadata={"doc_uri": hit.passage.source, "title": hit.passage.title, "score": hit.score},
+        id=hit.passage.title,
+    )

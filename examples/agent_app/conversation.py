@@ -1,0 +1,60 @@
+"""Reads a Responses request: the question, what the client sent along of the conversation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from mlflow.types.responses import ResponsesAgentRequest
+
+from examples.agent_app.sessions import Exchange
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """The last question of the person, and the exchanges before it, oldest first."""
+
+    question: str
+    said_before: tuple[Exchange, ...]
+
+
+def read_conversation(request: ResponsesAgentRequest) -> Conversation:
+    """Takes the request's messages apart; calls, results and system messages are passed over."""
+    messages = [
+        (str(item["role"]), _text(item.get("content")))
+        for item in (entry.model_dump() for entry in request.input)
+        if item.get("role") in ("user", "assistant")
+    ]
+    while messages and messages[-1][0] == "assistant":
+        messages.pop()
+    exchanges: list[Exchange] = []
+    for role, text in messages:
+        if role == "user":
+            exchanges.append(Exchange(text, ""))
+        elif exchanges:
+            last = exchanges[-1]
+            exchanges[-1] = Exchange(last.question, f"{last.answer}{text}")
+    if not exchanges:
+        return Conversation("", ())
+    *before, asked = exchanges
+    return Conversation(asked.question, tuple(before))
+
+
+def session_of(request: ResponsesAgentRequest) -> str | None:
+    """The session that the request names, in the places where `agent_feedback` looks as well."""
+    if request.context and request.context.conversation_id:
+        return str(request.context.conversation_id)
+    inputs: Mapping[str, Any] = request.custom_inputs or {}
+    session = inputs.get("session_id") or inputs.get("thread_id")
+    return session if isinstance(session, str) else None
+
+
+def _text(content: object) -> str:
+    """The text of a message, whose content is a string or a list of parts."""
+    if isinstance(content, str):
+        return content.strip()
+    if not isinstance(content, list):
+        return ""
+    parts = [part.get("text") for part in content if isinstance(part, dict)]
+    return "\n".join(text for text in parts if isinstance(text, str)).strip()

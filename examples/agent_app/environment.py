@@ -1,0 +1,59 @@
+"""What the app needs to know of where it runs: folders, stores, address."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the server listens, and where a person finds it."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """The address to click; 0.0.0.0 is a place to listen at, not one to go to."""
+        host = "localhost" if self.host == "0.0.0.0" else self.host
+        return f"http://{host}:{self.port}"
+
+
+def read_address(environ: MutableMapping[str, str]) -> Address:
+    """This machine only, unless Databricks Apps, whose proxy comes from outside, says a port."""
+    databricks_port = environ.get("DATABRICKS_APP_PORT")
+    host = "0.0.0.0" if databricks_port else "127.0.0.1"
+    port = databricks_port or environ.get("PORT") or "8000"
+    if not port.isdecimal() or not 0 < int(port) < 65_536:
+        raise SystemExit(f"The port {port!r} is not a number from 1 to 65535.")
+    return Address(host, int(port))
+
+
+def set_defaults(environ: MutableMapping[str, str]) -> str | None:
+    """Points MLflow and the ledger at embedded stores, unless they have been told otherwise.
+
+    Runs before anything of the app is imported: `AgentFeedback()` and MLflow read the environment.
+    Returns where MLflow shall put its files, where the store is the app's own.
+    """
+    # The example contacts nothing that it was not told to.
+    environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    folder = Path(environ.get("AGENT_APP_HOME") or PROJECT / ".agent_app").resolve()
+    stores = {
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
+        "AGENT_FEEDBACK_LEDGER_URL": f"sqlite:///{folder}/feedback.db",
+    }
+    missing = {name: url for name, url in stores.items() if not environ.get(name)}
+    if missing:
+        _make_folder(folder)
+    environ.update(missing)
+    return (folder / "artifacts").as_uri() if "MLFLOW_TRACKING_URI" in missing else None
+
+
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    # What the app writes is nobody's to commit, wherever the folder was put.
+    (folder / ".gitignore").write_text("*\n", encoding="utf-8")

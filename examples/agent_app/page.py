@@ -1,0 +1,64 @@
+"""Serves the chat page and the documents that answers cite, under a strict content policy."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fastapi import FastAPI, HTTPException
+from fastapi.responses import FileResponse, PlainTextResponse
+from fastapi.staticfiles import StaticFiles
+from starlette.responses import Response
+from starlette.types import Scope
+
+from examples.agent_app.environment import PROJECT
+from examples.agent_app.passages import document_paths
+
+STATIC = Path(__file__).parent / "static"
+
+# Scripts, styles and requests from this app alone: an answer that smuggles markup in gets nowhere.
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'self'; base-uri 'none'; form-action 'self'; "
+        "frame-ancestors 'none'; object-src 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    # Asked for again each time, and answered "not modified": a new version shows at once.
+    "Cache-Control": "no-cache",
+}
+
+
+class StaticFilesWithPolicy(StaticFiles):
+    """The page's own files, each with the policy's headers."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        """Adds the headers to whatever is answered."""
+        response = await super().get_response(path, scope)
+        response.headers.update(HEADERS)
+        return response
+
+
+def add_page(app: FastAPI) -> None:
+    """Adds `/`, `/static` and `/sources` to the app."""
+    app.mount("/static", StaticFilesWithPolicy(directory=STATIC), name="static")
+    app.add_api_route("/", chat_page, include_in_schema=False)
+    app.add_api_route("/favicon.ico", favicon, include_in_schema=False)
+    app.add_api_route("/sources/{path:path}", source, include_in_schema=False)
+
+
+async def chat_page() -> FileResponse:
+    """The page."""
+    return FileResponse(STATIC / "index.html", headers=HEADERS)
+
+
+async def favicon() -> FileResponse:
+    """The page's icon, for browsers that ask for it by its old name."""
+    return FileResponse(STATIC / "icon.svg", headers=HEADERS)
+
+
+def source(path: str) -> PlainTextResponse:
+    """A document that answers cite, as it is; only those that the agent knows."""
+    known = {known.relative_to(PROJECT).as_posix(): known for known in document_paths(PROJECT)}
+    if path not in known:
+        raise HTTPException(status_code=404, detail="There is no such document.")
+    return PlainTextResponse(known[path].read_text(encoding="utf-8"), headers=HEADERS)

@@ -1,0 +1,79 @@
+"""The project's documentation as passages: what stands under one heading of one document."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+DOCUMENTS = ("README.md", "docs/**/*.md", "CONTRIBUTING.md", "CHANGELOG.md")
+
+_HEADING = re.compile(r"(#{1,6})\s+(.+?)\s*#*\s*")
+_FENCE = re.compile(r"\s*(```|~~~)")
+_MARKUP = re.compile(r"[`*]")
+_IMAGE_OR_COMMENT = re.compile(r"!\[[^\]]*\]\([^)]*\)|<!--.*?-->|<img\b[^>]*>", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Passage:
+    """One section of a Markdown document.
+
+    `source` is the document's path below the root, `headings` the trail from the document's title
+    down to the section's own heading, `text` the Markdown below it.
+    """
+
+    source: str
+    headings: tuple[str, ...]
+    text: str
+
+    @property
+    def title(self) -> str:
+        """How a reader would name the passage."""
+        return f"{self.source}: {self.headings[-1]}" if self.headings else self.source
+
+
+def load_passages(root: Path) -> list[Passage]:
+    """All passages of the documents below `root`, in a fixed order."""
+    return [
+        passage
+        for path in document_paths(root)
+        for passage in split_markdown(
+            path.relative_to(root).as_posix(), path.read_text(encoding="utf-8")
+        )
+    ]
+
+
+def document_paths(root: Path) -> list[Path]:
+    """The documents below `root` that the agent knows and that the page may show."""
+    return [path for pattern in DOCUMENTS for path in sorted(root.glob(pattern)) if path.is_file()]
+
+
+def split_markdown(source: str, markdown: str) -> list[Passage]:
+    """Cuts a document at its headings; a heading without text of its own makes no passage."""
+    return [
+        Passage(source, headings, text)
+        for headings, lines in _sections(markdown)
+        if (text := _IMAGE_OR_COMMENT.sub("", "\n".join(lines)).strip())
+    ]
+
+
+def _sections(markdown: str) -> Iterator[tuple[tuple[str, ...], list[str]]]:
+    trail: list[tuple[int, str]] = []
+    lines: list[str] = []
+    in_code = False
+    for line in markdown.splitlines():
+        # A comment of a shell example starts with `#` as well.
+        in_code ^= _FENCE.match(line) is not None
+        heading = None if in_code else _HEADING.fullmatch(line)
+        if heading is None:
+            lines.append(line)
+            continue
+        yield tuple(name for _, name in trail), lines
+        level = len(heading[1])
+        trail = [
+            *(outer for outer in trail if outer[0] < level),
+            (level, _MARKUP.sub("", heading[2])),
+        ]
+        lines = []
+    yield tuple(name for _, name in trail), lines

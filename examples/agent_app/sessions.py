@@ -1,0 +1,41 @@
+"""What was said so far, per session, in bounded memory."""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from dataclasses import dataclass
+from threading import Lock
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One question and what was answered, or as much of it as was said."""
+
+    question: str
+    answer: str
+
+
+class Sessions:
+    """The latest exchanges of the sessions used last; the others are forgotten."""
+
+    def __init__(self, max_sessions: int = 1_000, max_exchanges: int = 5) -> None:
+        self._max_sessions = max_sessions
+        self._max_exchanges = max_exchanges
+        self._sessions: OrderedDict[str, deque[Exchange]] = OrderedDict()
+        self._lock = Lock()
+
+    def recent(self, session_id: str | None) -> tuple[Exchange, ...]:
+        """The session's exchanges, oldest first; nothing for a request without a session."""
+        with self._lock:
+            return tuple(self._sessions.get(session_id, ())) if session_id else ()
+
+    def remember(self, session_id: str | None, exchange: Exchange) -> None:
+        """Adds an exchange to its session, which then counts as the one used last."""
+        if not session_id:
+            return
+        with self._lock:
+            exchanges = self._sessions.setdefault(session_id, deque(maxlen=self._max_exchanges))
+            exchanges.append(exchange)
+            self._sessions.move_to_end(session_id)
+            if len(self._sessions) > self._max_sessions:
+                self._sessions.popitem(last=False)

@@ -1,0 +1,71 @@
+"""Who writes the answer from what was found: the agent itself, or a model behind the same face."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
+
+from mlflow.entities import SpanType
+
+from examples.agent_app.extract import compose
+from examples.agent_app.search import Hit
+from examples.agent_app.sessions import Exchange
+
+# How well a second passage has to fit, against the best one, to be worth reading.
+_WORTH_ADDING = 0.85
+_WORD_WITH_SPACE = re.compile(r"\s*\S+\s*?")
+
+
+class Writer(Protocol):
+    """Turns a question, the passages found, and the session so far into an answer, bit by bit."""
+
+    @property
+    def description(self) -> str:
+        """Who writes, in words for the person who starts the app."""
+        ...
+
+    @property
+    def span_type(self) -> str:
+        """MLflow's type for the span in which the answer is written."""
+        ...
+
+    def choose(self, found: Sequence[Hit]) -> tuple[Hit, ...]:
+        """The passages that the answer will be written from, best first."""
+        ...
+
+    def write(
+        self, question: str, hits: Sequence[Hit], earlier: Sequence[Exchange]
+    ) -> AsyncGenerator[str, None]:
+        """Yields the answer in pieces that add up to it."""
+        ...
+
+
+class ExtractingWriter:
+    """Quotes the passages. It needs no model, no account and no network.
+
+    It speaks at `words_per_second`, as a model would, so that the page, the stop button and a
+    client that leaves midway can be tried without one; 0 speaks as fast as it can.
+    """
+
+    description = "the agent itself, from sentences of the documentation (no model is set)"
+    span_type = SpanType.CHAIN
+
+    def __init__(self, words_per_second: float = 40.0) -> None:
+        self._pause = 1 / words_per_second if words_per_second > 0 else 0.0
+
+    def choose(self, found: Sequence[Hit]) -> tuple[Hit, ...]:
+        """The best passage, and the next one where it fits about as well."""
+        return tuple(hit for hit in found[:2] if hit.score >= _WORTH_ADDING * found[0].score)
+
+    async def write(
+        self,
+        question: str,
+        hits: Sequence[Hit],
+        earlier: Sequence[Exchange],  # noqa: ARG002 - the face of every writer
+    ) -> AsyncGenerator[str, None]:
+        """Yields the composed answer word by word."""
+        for word in _WORD_WITH_SPACE.findall(compose(question, hits)):
+            yield word
+            await asyncio.sleep(self._pause)
