@@ -1,0 +1,1 @@
+"""What the plugin costs, measured beside the same agent without it."""
