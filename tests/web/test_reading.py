@@ -179,6 +179,7 @@ def test_operators_read_the_status(site: Site) -> None:
         "pending": 0,
         "oldest_pending_seconds": 0.0,
         "undeliverable": 0,
+        "deliveries_per_minute": 1,
         "last_error": None,
         "mlflow": "ok",
         "durability": "durable",
