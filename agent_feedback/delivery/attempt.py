@@ -69,7 +69,7 @@ class Attempt:
         self._mind_the_lease(claim)
         trace = self._store.look(rating.key.trace_id)
         if trace is None:
-            raise StoreError(Trouble.NOT_FOUND, "trace not found")
+            raise StoreError(Trouble.NOT_FOUND, "RESOURCE_DOES_NOT_EXIST")
         now = int(time.time() * 1000)
         return plan(rating, trace, is_foreign=self._store.is_foreign, now=now)
 
