@@ -24,7 +24,7 @@ from agent_feedback.agent.answer_stream import (
 )
 from agent_feedback.agent.conventions import convention_of
 from agent_feedback.agent.exchange import Current, Exchange
-from agent_feedback.agent.handler_threads import HandlerThreads
+from agent_feedback.agent.handler_threads import HandlerThreads, as_it_is_now
 from agent_feedback.agent.handlers import Handler, HandlerRunner, is_stream
 from agent_feedback.agent.turns import Turns
 
@@ -85,7 +85,7 @@ class Capture:
                 if is_stream(outcome):
                     async with aclosing(runner.events(outcome)) as pieces:
                         async for piece in pieces:
-                            said.append(piece)  # noqa: PERF401 - what was said before a failure
+                            said.append(as_it_is_now(piece))  # noqa: PERF401 - kept when it fails
                     outcome = convention.whole(said)
                 answer = convention.result(outcome)
                 await live.know_asker()
@@ -112,7 +112,7 @@ class Capture:
         is_waiting = False
         try:
             outcome = await runner.outcome(request, stream.turn)
-            async with aclosing(runner.events(outcome)) as events:
+            async with aclosing(runner.events(outcome, ahead=exchange is not None)) as events:
                 async for value in events:
                     event = stream.take(value)
                     if event is not HELD_BACK:
