@@ -14,7 +14,6 @@ from fastapi import FastAPI
 from mlflow.genai import agent_server
 
 from agent_feedback.agent.exchange import ExchangeMiddleware
-from agent_feedback.agent.request_fields import is_client_request_id
 from agent_feedback.application import Application
 from agent_feedback.errors import ConfigurationError
 from agent_feedback.identity.headers import normalise
@@ -174,14 +173,12 @@ class AgentFeedback:
 
         The turn belongs to the active trace, or to a new one of its own. The ``user_id`` is
         believed: the application vouches for it. A ``client_request_id`` that MLflow cannot keep is
-        replaced; the turn says the one that counts.
+        replaced, and such a ``session_id`` left out; the turn says what counts.
         """
         in_span = mlflow.get_current_active_span() is not None
         with nullcontext() if in_span else mlflow.start_span("turn"):
             live = self._parts.turns.open_app(
-                normalise(user_id) if user_id else None,
-                session_id,
-                client_request_id if is_client_request_id(client_request_id) else None,
+                normalise(user_id) if user_id else None, session_id, client_request_id
             )
             try:
                 yield live.turn

@@ -88,6 +88,7 @@ class Capture:
                             said.append(as_it_is_now(piece))  # noqa: PERF401 - kept when it fails
                     outcome = convention.whole(said)
                 answer = convention.result(outcome)
+                live.call_request(answer.get("client_request_id"))
                 await live.know_asker()
         except (Exception, asyncio.CancelledError) as error:
             if _is_told_to_stop(error):  # not by the client: the server itself is stopping

@@ -61,24 +61,25 @@ class Turns:
         self, user_id: str | None, session_id: str | None, client_request_id: str | None
     ) -> LiveTurn:
         """A turn that the host application vouches for."""
+        keepable = request_fields.is_client_request_id(client_request_id)
         return self._start(
             Identity(user_id, "app", is_human=True) if user_id else Identity(how="app"),
-            client_request_id=client_request_id or str(uuid.uuid4()),
-            session_id=session_id,
+            client_request_id=client_request_id if keepable else None,
+            session_id=request_fields.usable_name(session_id),
         )
 
     def _start(
         self,
         who: Identity | Future[Identity] | None,
         *,
-        client_request_id: str,
+        client_request_id: str | None,
         session_id: str | None = None,
         claimed_user: str | None = None,
     ) -> LiveTurn:
         trace = ActiveTrace()
         turn = Turn(
             trace_id=trace.trace_id,
-            client_request_id=client_request_id,
+            client_request_id=client_request_id or str(uuid.uuid4()),
             session_id=session_id,
             user_id=claimed_user,
             turn_id=f"{self._process}{next(self._numbers):x}",
@@ -90,7 +91,13 @@ class Turns:
             self._guard.log_once(
                 "tracing made no trace (it is off, or sampled out): such answers cannot be rated"
             )
-        live = LiveTurn(self, trace, turn, who if isinstance(who, Future) else None)
+        live = LiveTurn(
+            self,
+            trace,
+            turn,
+            who if isinstance(who, Future) else None,
+            has_callers_id=client_request_id is not None,
+        )
         self._opened(live)
         return live
 
@@ -128,10 +135,17 @@ class LiveTurn:
     """One running turn. Ends once, in one of the states of :class:`TurnState`."""
 
     def __init__(
-        self, turns: Turns, trace: ActiveTrace, turn: Turn, look_up: Future[Identity] | None
+        self,
+        turns: Turns,
+        trace: ActiveTrace,
+        turn: Turn,
+        look_up: Future[Identity] | None,
+        *,
+        has_callers_id: bool,
     ) -> None:
         self._turns = turns
         self._look_up = look_up
+        self._has_callers_id = has_callers_id
         self.trace = trace
         self.turn = turn
 
@@ -142,6 +156,14 @@ class LiveTurn:
         with self._turns.protect("looking up who asks"):
             answer = asyncio.wrap_future(self._look_up)
             await asyncio.wait_for(asyncio.shield(answer), DEADLINE_SECONDS)
+
+    def call_request(self, own: object) -> None:
+        """The answer names the request itself: the client knows it by that name and no other.
+
+        Where the caller named it, both would be known to the client, and the caller's is the one.
+        """
+        if not self._has_callers_id and request_fields.is_client_request_id(own):
+            self.turn = replace(self.turn, client_request_id=str(own))
 
     def fail(self, error: BaseException) -> None:
         """The handler raised."""
