@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import threading
 import time
 import uuid
@@ -35,7 +36,7 @@ class Turns:
         self._guard = guard
         # Not a UUID each: the system's randomness lets go of the interpreter's lock, and under
         # load it is a while until it comes back.
-        self._process = uuid.uuid4().hex[:20]
+        self._process = (os.getpid(), uuid.uuid4().hex[:20])
         self._numbers = itertools.count()
         self._open: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -82,7 +83,7 @@ class Turns:
             client_request_id=client_request_id or str(uuid.uuid4()),
             session_id=session_id,
             user_id=claimed_user,
-            turn_id=f"{self._process}{next(self._numbers):x}",
+            turn_id=self._new_turn_id(),
             opened_at=int(time.time() * 1000),
         )
         if isinstance(who, Identity):
@@ -100,6 +101,13 @@ class Turns:
         )
         self._opened(live)
         return live
+
+    def _new_turn_id(self) -> str:
+        pid, name = self._process
+        if pid != os.getpid():  # a forked worker inherits name and count, and shares the ledger
+            name = uuid.uuid4().hex[:20]
+            self._process = (os.getpid(), name)
+        return f"{name}{next(self._numbers):x}"
 
     def _opened(self, live: LiveTurn) -> None:
         if live.turn.trace_id is not None:

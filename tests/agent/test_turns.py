@@ -1,6 +1,7 @@
 """Tagging: the trace says what was asked and by whom before the handler's first line."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -168,6 +169,18 @@ def test_the_callers_request_id_is_kept(hosts: Hosts) -> None:
     rating = {"client_request_id": "r-1", "value": True}
     assert httpx.post(f"{host.url}/feedback", json=rating).status_code in (201, 202)
     assert host.trace().info.client_request_id == "r-1"
+
+
+def test_forked_workers_name_their_turns_differently(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers that were forked from one process never write over each other's turns."""
+    opened = hosts.feedback()._parts.turns
+    names = []
+    for pid in (1, 1, 2, 3):
+        monkeypatch.setattr(os, "getpid", lambda pid=pid: pid)
+        names.append(opened._new_turn_id()[:20])
+    assert len(set(names[1:])) == 3
 
 
 # -- a user who needs a token's look-up ---------------------------------------------------------
