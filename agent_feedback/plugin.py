@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, Protocol, TypeVar, overload
+from weakref import WeakSet
 
 import mlflow
 from fastapi import FastAPI
@@ -51,6 +52,7 @@ class AgentFeedback:
     def __init__(self, settings: Settings | None = None) -> None:
         self._parts = Application(settings or Settings())
         self._decorated: set[str] = set()
+        self._mounted: WeakSet[FastAPI] = WeakSet()
 
     @property
     def settings(self) -> Settings:
@@ -122,8 +124,8 @@ class AgentFeedback:
                 own lifespan is kept, whenever it is set.
 
         Raises:
-            ConfigurationError: no handler is decorated, the app has started already, or this is
-                something else.
+            ConfigurationError: no handler is decorated, the app has started already or has
+                feedback already, or this is something else.
         """
         app = getattr(server, "app", server)
         if not isinstance(app, FastAPI):
@@ -136,6 +138,8 @@ class AgentFeedback:
                 "There is nothing to rate: import the module whose handlers are decorated with"
                 " @feedback.invoke or @feedback.stream before mount, or use feedback.app()."
             )
+        if app in self._mounted:
+            raise ConfigurationError("This app has feedback already: mount it once.")
         self._attach(app)
 
     def app(self) -> FastAPI:
@@ -158,6 +162,7 @@ class AgentFeedback:
         except RuntimeError:
             raise ConfigurationError("Mount feedback before the app has started.") from None
         routes.add_to(app)
+        self._mounted.add(app)
 
     # -- the operations, from Python ----------------------------------------------------------
 
