@@ -9,7 +9,9 @@ from typing import Any
 import mlflow
 import pytest
 from mlflow.entities import Assessment, AssessmentSource
+from starlette.requests import Request
 
+from agent_feedback.web.routes import preferences
 from tests.support.rating import (
     ANN,
     OpenSite,
@@ -287,6 +289,24 @@ def test_repeating_a_rating_repairs_what_changed_elsewhere(site: Site) -> None:
     mlflow.log_feedback(trace_id=trace_id, name="user_feedback", value=True, source=person)
     assert site.delete(trace_id=trace_id).status_code == 200
     assert held(trace_id) == {}
+
+
+@pytest.mark.parametrize(
+    ("headers", "waits"),
+    [
+        ([], True),
+        (["wait=10"], True),
+        (['note="not respond-async"'], True),
+        (["respond-async, wait=10"], False),
+        (["wait=10,Respond-Async; x=1"], False),
+        (["return=representation", "respond-async"], False),
+    ],
+)
+def test_a_preference_is_read_wherever_it_stands(headers: list[str], waits: bool) -> None:
+    """One of several preferences, in one header or in several, and not a part of another one."""
+    raw = [(b"prefer", header.encode()) for header in headers]
+    request = Request({"type": "http", "headers": raw})
+    assert ("respond-async" not in preferences(request)) is waits
 
 
 @pytest.mark.usefixtures("tracking")
