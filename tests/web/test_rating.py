@@ -334,9 +334,10 @@ def test_an_answer_waits_no_longer_than_the_setting(open_site: OpenSite) -> None
 @pytest.mark.usefixtures("tracking")
 def test_withdrawing_what_was_never_given_is_fine(site: Site) -> None:
     """A withdrawal says what should be; where it is so already, that is success."""
-    trace_id = stored_trace()
+    trace_id = stored_trace(client_request_id="request-1")
     for dimension in (None, "accuracy", "comment", "expected_response"):
         query = {"dimension": dimension} if dimension else {}
         answer = site.delete(trace_id=trace_id, **query)
         assert (answer.status_code, answer.json()["value"]) == (200, None)
+        assert answer.json()["client_request_id"] == "request-1"
     assert held(trace_id) == {}
