@@ -90,7 +90,7 @@ class Capture:
                 answer = convention.result(outcome)
                 live.call_request(answer.get("client_request_id"))
                 await live.know_asker()
-        except (Exception, asyncio.CancelledError) as error:
+        except BaseException as error:
             if _is_told_to_stop(error):  # not by the client: the server itself is stopping
                 live.interrupt(None)
                 raise
@@ -122,7 +122,7 @@ class Capture:
                         is_waiting = False
                     if next(pauses):
                         await asyncio.sleep(0)
-        except (Exception, asyncio.CancelledError, GeneratorExit) as error:
+        except BaseException as error:
             if is_waiting or _is_told_to_stop(error):
                 stream.interrupt()
                 raise
@@ -141,12 +141,12 @@ class Capture:
 
 
 def _is_told_to_stop(error: BaseException) -> bool:
-    """Whether the handler ends because somebody stops it, and not by its own doing.
+    """Whether the handler ends because somebody stops it, or the process, and not by its failure.
 
     Libraries leak the cancellation of their own inner tasks: that is a failure like any other.
     Python 3.10 cannot tell one from the other.
     """
     if not isinstance(error, asyncio.CancelledError):
-        return isinstance(error, GeneratorExit)
+        return not isinstance(error, Exception)
     cancelling = getattr(asyncio.current_task(), "cancelling", None)
     return cancelling is None or cancelling() > 0
