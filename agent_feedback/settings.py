@@ -34,9 +34,9 @@ _SECRET_HEADERS = {
 }
 _SIGNALS = ("copy", "regenerate", "stop")
 _DIMENSION = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_RESERVED = tuple(name.removeprefix(DIMENSION_PREFIX) for name in (THUMB, COMMENT))
-# What a withdrawal calls the feedback that is no dimension.
-_WITHDRAWN_AS = (THUMB, COMMENT, CORRECTION, *(f"{SIGNAL_PREFIX}{signal}" for signal in _SIGNALS))
+_FEEDBACK = (THUMB, COMMENT, CORRECTION, *(f"{SIGNAL_PREFIX}{signal}" for signal in _SIGNALS))
+# The first two would be stored under these names, the others are what a withdrawal calls them.
+_RESERVED = (*(name.removeprefix(DIMENSION_PREFIX) for name in (THUMB, COMMENT)), *_FEEDBACK)
 
 
 def _text(raw: str) -> str:
@@ -159,11 +159,8 @@ class Settings:
                 len(set(self.dimensions)) == len(self.dimensions)
                 and all(_DIMENSION.fullmatch(name) for name in self.dimensions)
             ),
-            f"dimensions must not be called {' or '.join(_RESERVED)}: those names are taken.": (
+            f"dimensions must not be called {', '.join(_RESERVED)}: those names are taken.": (
                 not set(_RESERVED) & set(self.dimensions)
-            ),
-            f"dimensions must not be called {', '.join(_WITHDRAWN_AS)}: DELETE means others.": (
-                not set(_WITHDRAWN_AS) & set(self.dimensions)
             ),
             "scale must be a whole number of stars, 2 or more.": (
                 isinstance(self.scale, int) and self.scale >= 2

@@ -22,6 +22,7 @@ T = TypeVar("T")
 
 _MOST_THREADS = 256
 _AHEAD = 16
+_LOOK_SECONDS = 1.0
 _END = object()
 _UNCHANGING = {str, int, float, bool, type(None)}
 
@@ -105,9 +106,14 @@ class _Channel:
         self._append(as_it_is_now(item))
         if len(self._items) >= _AHEAD:
             self._drained.clear()
-            if len(self._items) >= _AHEAD and not self._closed:
-                self._drained.wait()
+            if len(self._items) >= _AHEAD:
+                self._wait()
         return not self._closed
+
+    def _wait(self) -> None:
+        # A loop that was closed over an unfinished stream asks for nothing any more.
+        while not (self._closed or self._drained.wait(_LOOK_SECONDS)):
+            self._closed = self._loop.is_closed()
 
     def end(self) -> None:
         """From the thread: there is no more."""
@@ -149,8 +155,7 @@ class _StepByStep(_Channel):
         """From the thread: hand over an item, wait until the next is asked for."""
         self._drained.clear()
         self._append(item)
-        if not self._closed:
-            self._drained.wait()
+        self._wait()
         return not self._closed
 
     async def get(self) -> Any:

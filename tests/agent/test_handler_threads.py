@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any
@@ -280,6 +280,32 @@ async def test_closing_frees_a_thread_that_waits_for_its_reader() -> None:
     await asyncio.sleep(0.05)
     await asyncio.wait_for(events.aclose(), 5)
     assert ended.is_set()
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_a_closed_loop_keeps_no_thread(ahead: bool) -> None:
+    """A loop that is closed over an unfinished stream leaves no thread behind it."""
+    ended = threading.Event()
+
+    def numbers() -> Iterator[int]:
+        try:
+            while True:
+                yield 1
+        finally:
+            ended.set()
+
+    async def begin() -> AsyncGenerator[int, None]:
+        events = HandlerThreads().iterate(numbers, ahead=ahead)
+        assert await anext(events) == 1
+        return events
+
+    loop = asyncio.new_event_loop()
+    unfinished = loop.run_until_complete(begin())
+    for task in asyncio.all_tasks(loop):
+        task.cancel()
+    loop.close()
+    assert ended.wait(10)
+    del unfinished
 
 
 async def test_a_failure_comes_after_what_was_said() -> None:

@@ -11,6 +11,7 @@ import pytest
 from fastapi import APIRouter, FastAPI
 from mlflow.genai.agent_server import get_invoke_function, get_stream_function
 from starlette.applications import Starlette
+from typing_extensions import assert_type
 
 from agent_feedback import AgentFeedback, Turn
 from agent_feedback.errors import ConfigurationError
@@ -94,6 +95,22 @@ def test_the_name_stays_the_handler(
     assert registered is not handler
     assert registered.__name__ == handler.__name__
     assert list(inspect.signature(registered).parameters) == ["request"]
+
+
+def test_the_types_stay_the_handlers(feedback: AgentFeedback) -> None:
+    """A type checker sees the handler as it was written: mypy, which checks this file, and us."""
+
+    @feedback.invoke
+    def answer(request: dict[str, int]) -> list[str]:
+        return [*request]
+
+    @feedback.stream()
+    def answer_stream(request: str, turn: Turn) -> Iterator[int]:
+        yield len(request)
+
+    assert assert_type(answer({"a": 1}), list[str]) == ["a"]
+    turn = Turn(None, "r-1")
+    assert list(assert_type(answer_stream("abc", turn), Iterator[int])) == [3]
 
 
 @pytest.mark.parametrize(
