@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Renewed only when the dependencies change, so that the second `make` starts at once.
 READY := $(VENV)/.ready
 
-.PHONY: run test lint faults faults-short soak bench clean
+.PHONY: run test lint faults faults-short soak fuzz fuzz-short bench clean
 
 run: $(READY)
 	$(BIN)/python -m examples.agent_app
@@ -14,10 +14,25 @@ run: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n 4 --dist loadfile $(ARGS)
 
+# Requests and inputs that nobody would think of: ten minutes of new ones, for the routes in chains and
+# one by one, and for every parser. FUZZ_SECONDS is for each of the routes' two tests.
+fuzz: export FUZZ_SECONDS ?= 280
+fuzz: export FUZZ_SEED ?= $(shell date +%s)
+fuzz: $(READY)
+	@echo "FUZZ_SEED=$$FUZZ_SEED"
+	$(BIN)/python -m pytest tests/fuzz -n 3 --dist load --timeout 1800 $(ARGS)
+
+# A short share, and the same every time.
+fuzz-short: export FUZZ_SECONDS = 0
+fuzz-short: export FUZZ_SEED = 0
+fuzz-short: $(READY)
+	$(BIN)/python -m pytest tests/fuzz -n 2 --dist loadfile --timeout 600 $(ARGS)
+
 lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m tools.audit
 
 # Every fault at full length, one at a time: about 25 minutes. The short form is what CI runs.
 faults: $(READY)

@@ -71,7 +71,7 @@ def _setting(name: str, read: Callable[[str], T], default: T) -> T:
             return default
         try:
             return read(raw)
-        except (ValueError, KeyError, ImportError, AttributeError) as error:
+        except (ValueError, KeyError, ImportError, AttributeError, TypeError) as error:
             raise ConfigurationError(
                 f"AGENT_FEEDBACK_{name} cannot be read: it should be like {default!r}."
             ) from error

@@ -152,6 +152,7 @@ def test_a_value_that_cannot_work_is_refused(chosen: dict[str, Any], field: str)
         ("wait_seconds", "1s"),
         ("redact", "no_such_module:function"),
         ("redact", f"{__name__}:no_such_function"),
+        ("redact", ".relative:function"),
         ("on_rating", ""),
     ],
 )

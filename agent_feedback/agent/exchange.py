@@ -285,7 +285,7 @@ def _is_last(message: Message) -> bool:
 
 def _with_members(body: bytes, members: Mapping[str, Any]) -> bytes:
     """A JSON object's text with members added, without parsing what may be large."""
-    text = body.rstrip()
+    text = body.strip()
     if not text.endswith(b"}"):
         return body
     head = text[:-1].rstrip()

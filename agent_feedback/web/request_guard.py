@@ -97,7 +97,7 @@ class RequestGuard:
         try:
             return model.model_validate(data)
         except ValidationError as error:
-            raise InvalidFeedback(_sentence(error)) from None
+            raise InvalidFeedback(_sentence(error, model)) from None
 
 
 async def _limited(request: Request) -> bytes:
@@ -143,12 +143,16 @@ def _depth(data: Any) -> int:
     return deepest
 
 
-def _sentence(error: ValidationError) -> str:
-    """The first complaint, without the value that it is about."""
+def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first complaint, without anything of what was sent: a member's name may be somebody's."""
     first = error.errors(include_input=False, include_url=False)[0]
-    member = ".".join(str(part) for part in first["loc"][:2])
     message = first["msg"].removeprefix("Value error, ")
-    return f"{member}: {message}." if member else f"{message}."
+    member = first["loc"][0] if first["loc"] else None
+    if member is None:
+        return f"{message}."
+    if member not in model.model_fields:
+        return f"A member is unknown here: send {', '.join(model.model_fields)}."
+    return f"{member}: {message}."
 
 
 def _host(request: Request) -> str:

@@ -13,7 +13,6 @@ import anyio
 import anyio.to_thread
 from fastapi import FastAPI, Query, Request
 from fastapi.responses import FileResponse, JSONResponse, Response
-from pydantic import BaseModel
 
 from agent_feedback.errors import FeedbackError, InvalidFeedback
 from agent_feedback.identity.callers import Callers
@@ -24,11 +23,16 @@ from agent_feedback.service.targets import Target
 from agent_feedback.service.waiting import Waiting
 from agent_feedback.settings import Settings
 from agent_feedback.web.openapi import (
-    READ_ERRORS,
-    WITHDRAW_ERRORS,
-    WRITE_ERRORS,
-    request_body,
-    responses,
+    RequestId,
+    RequestIds,
+    TraceId,
+    TraceIds,
+    amending,
+    creating,
+    listing,
+    operation_id,
+    telling,
+    withdrawing,
 )
 from agent_feedback.web.request_guard import RequestGuard
 from agent_feedback.web.schemas import (
@@ -37,16 +41,10 @@ from agent_feedback.web.schemas import (
     DetailedBody,
     FeedbackAnswer,
     FeedbackBody,
-    RatingBody,
     SettingsBody,
-    StatusBody,
 )
 
 T = TypeVar("T")
-TraceId = Annotated[str | None, Query(description="The answer's trace.")]
-TraceIds = Annotated[list[str] | None, Query(description="Traces; may be repeated.")]
-RequestId = Annotated[str | None, Query(description="The id of the request that was answered.")]
-RequestIds = Annotated[list[str] | None, Query(description="Requests' ids; may be repeated.")]
 
 _COMPONENT = Path(__file__).parents[1] / "static" / "agent-feedback.js"
 _MOST_THREADS = 64
@@ -85,31 +83,33 @@ class Routes:
         prefix = self._settings.prefix
         for path, methods, endpoint, description in self._table():
             app.add_api_route(
-                prefix + path, endpoint, methods=methods, tags=["feedback"], **description
+                prefix + path,
+                endpoint,
+                methods=methods,
+                tags=["feedback"],
+                operation_id=operation_id(endpoint.__name__),
+                **description,
             )
         app.add_exception_handler(FeedbackError, _error_answer)
 
     def _table(self) -> list[tuple[str, list[str], Callable[..., Any], dict[str, Any]]]:
         one = "/{assessment_id}"
-        written = {"status_code": 201, "response_model": FeedbackAnswer}
-        detailed = {"status_code": 201, "response_model": DetailedAnswer}
-        changed = {"response_model": RatingBody}
-        written["responses"] = responses(200, 202, *WRITE_ERRORS, model=FeedbackAnswer)
-        detailed["responses"] = responses(200, 202, *WRITE_ERRORS, model=DetailedAnswer)
-        amended = changed | {"responses": responses(202, *WRITE_ERRORS, model=RatingBody)}
-        withdrawn = changed | {"responses": responses(202, *WITHDRAW_ERRORS, model=RatingBody)}
-        listed = {"response_model": list[RatingBody], "responses": responses(*READ_ERRORS)}
-        status = {"response_model": StatusBody, "responses": responses(503)}
+        settings = self._settings
         return [
             ("/settings", ["GET"], self.settings, {"response_model": SettingsBody}),
-            ("/status", ["GET"], self.status, status),
+            ("/status", ["GET"], self.status, telling()),
             ("/agent-feedback.js", ["GET"], self.component, {"include_in_schema": False}),
-            ("", ["POST"], self.submit, written | _taking(FeedbackBody)),
-            ("/detailed", ["POST"], self.submit_detailed, detailed | _taking(DetailedBody)),
-            ("", ["GET"], self.mine, listed),
-            (one, ["PATCH"], self.amend, amended | _taking(AmendBody)),
-            (one, ["DELETE"], self.withdraw_one, withdrawn),
-            ("", ["DELETE"], self.withdraw, withdrawn),
+            ("", ["POST"], self.submit, creating(FeedbackAnswer, settings, FeedbackBody)),
+            (
+                "/detailed",
+                ["POST"],
+                self.submit_detailed,
+                creating(DetailedAnswer, settings, DetailedBody),
+            ),
+            ("", ["GET"], self.mine, listing()),
+            (one, ["PATCH"], self.amend, amending(settings, AmendBody)),
+            (one, ["DELETE"], self.withdraw_one, withdrawing()),
+            ("", ["DELETE"], self.withdraw, withdrawing()),
         ]
 
     # -- writing ------------------------------------------------------------------------------
@@ -323,10 +323,6 @@ def _status(receipts: Sequence[Receipt], *, created: bool) -> int:
 
 def _changed(receipts: Sequence[Receipt]) -> Response:
     return JSONResponse(_body(receipts[0]), 202 if receipts[0].status == "pending" else 200)
-
-
-def _taking(model: type[BaseModel]) -> dict[str, Any]:
-    return {"openapi_extra": request_body(model)}
 
 
 async def _error_answer(_: Request, error: Exception) -> Response:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
@@ -14,6 +14,13 @@ from pydantic import (
     StrictStr,
     model_validator,
 )
+
+from agent_feedback.service.forms import LONGEST_CORRECTION, LONGEST_RATIONALE
+
+# For readers and generators of clients: who decides is `trace_id.parse` and `is_client_request_id`,
+# which know more of the catalog's names.
+TRACE_ID_FORM = r"^(tr-[0-9a-f]{1,64}|[0-9a-f]{32}|trace:/[^/]{3,767}/[0-9a-f]{1,64})$"
+REQUEST_ID_FORM = r"^[A-Za-z0-9._:-]{1,50}$"
 
 _TRACE = "tr-0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 _RATING: dict[str, Any] = {
@@ -28,6 +35,9 @@ _RATING: dict[str, Any] = {
     "revision": 1,
     "updated_at": "2026-11-23T12:00:00+00:00",
 }
+_RATIONALE: dict[str, Any] = {"maxLength": LONGEST_RATIONALE}
+_CORRECTION: dict[str, Any] = {"maxLength": LONGEST_CORRECTION}
+Status = Literal["ok", "pending"]
 Stars = StrictInt | StrictFloat
 Reasons = Annotated[list[Annotated[StrictStr, Field(max_length=100)]], Field(max_length=20)]
 
@@ -38,10 +48,15 @@ class _Strict(BaseModel):
 
 class _Targeted(_Strict):
     trace_id: StrictStr | None = Field(
-        None, description="The answer's trace, as the answer said it.", examples=[_TRACE]
+        None,
+        description="The answer's trace, as the answer said it.",
+        examples=[_TRACE],
+        json_schema_extra={"pattern": TRACE_ID_FORM},
     )
     client_request_id: StrictStr | None = Field(
-        None, description="Or the id of the request; the newest answer of yours with it is meant."
+        None,
+        description="Or the id of the request; the newest answer of yours with it is meant.",
+        json_schema_extra={"pattern": REQUEST_ID_FORM},
     )
 
 
@@ -69,9 +84,13 @@ class FeedbackBody(_Targeted):
     )
     is_positive: StrictBool | None = Field(None, description="Another name for a thumb's value.")
     dimension: StrictStr | None = Field(None, description="What the stars are for.")
-    rationale: StrictStr | None = Field(None, description="Why; alone it is a comment.")
+    rationale: StrictStr | None = Field(
+        None, description="Why; alone it is a comment.", json_schema_extra=_RATIONALE
+    )
     reasons: Reasons | None = Field(None, description="Some of those that the settings name.")
-    correction: StrictStr | None = Field(None, description="What the answer should have been.")
+    correction: StrictStr | None = Field(
+        None, description="What the answer should have been.", json_schema_extra=_CORRECTION
+    )
     signal: StrictStr | None = Field(None, description="copy, regenerate or stop, if taken here.")
 
     @model_validator(mode="after")
@@ -99,7 +118,9 @@ class DetailedBody(_Targeted):
     ratings: dict[StrictStr, Stars] | None = Field(
         None, description="Stars by dimension; the flat form names the dimensions as members."
     )
-    rationale: StrictStr | None = Field(None, description="Goes to the first dimension.")
+    rationale: StrictStr | None = Field(
+        None, description="Goes to the first dimension.", json_schema_extra=_RATIONALE
+    )
     reasons: Reasons | None = Field(None, description="Go to the first dimension.")
 
 
@@ -112,9 +133,9 @@ class AmendBody(_Strict):
     )
 
     value: StrictBool | Stars | None = None
-    rationale: StrictStr | None = None
+    rationale: StrictStr | None = Field(None, json_schema_extra=_RATIONALE)
     reasons: Reasons | None = None
-    correction: StrictStr | None = None
+    correction: StrictStr | None = Field(None, json_schema_extra=_CORRECTION)
 
 
 class RatingBody(BaseModel):
@@ -122,7 +143,7 @@ class RatingBody(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [_RATING]})
 
-    status: str = Field(description='"ok" or "pending".')
+    status: Status
     trace_id: str
     client_request_id: str | None
     name: str = Field(description="user_feedback, user_<dimension>, user_comment, …")
@@ -131,9 +152,11 @@ class RatingBody(BaseModel):
     )
     rationale: str | None
     reasons: list[str]
-    assessment_id: str
-    revision: int
-    updated_at: str
+    assessment_id: str = Field(min_length=1)
+    revision: int = Field(ge=1, description="Raised by every change and withdrawal.")
+    updated_at: str = Field(
+        description="ISO 8601, in UTC.", json_schema_extra={"format": "date-time"}
+    )
 
 
 class FeedbackAnswer(RatingBody):
@@ -157,9 +180,9 @@ class DetailedAnswer(BaseModel):
         }
     )
 
-    status: str
+    status: Status
     trace_id: str
-    ratings: list[RatingBody]
+    ratings: list[RatingBody] = Field(min_length=1)
 
 
 class SettingsBody(BaseModel):

@@ -188,6 +188,7 @@ def test_a_compressed_failure_carries_its_trace(hosts: Hosts) -> None:
     ("body", "members", "expected"),
     [
         (b"{}", {"a": 1}, b'{"a": 1}'),
+        (b" { }\n", {"a": 1}, b'{"a": 1}'),
         (b'{"b": 2}', {"a": 1}, b'{"b": 2,"a": 1}'),
         (b'{"b": 2 }\n', {"a": None}, b'{"b": 2,"a": null}'),
         (b'{"b": {}}', {"a": "x", "c": 3}, b'{"b": {},"a": "x", "c": 3}'),

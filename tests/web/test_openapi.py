@@ -81,6 +81,7 @@ def test_a_route_says_how_it_answers(
     for status, answer in operation["responses"].items():
         assert answer["description"]
         schema = schema_of(document, answer)
+        assert ("Retry-After" in answer.get("headers", {})) == (status in ("429", "503"))
         if status in bad:
             assert list(schema["properties"]) == ["detail"]
             assert schema["properties"]["detail"]["type"] == "string"
@@ -107,6 +108,52 @@ def test_a_body_is_described_and_its_examples_are_valid(
     assert schema["examples"]
     for example in schema["examples"]:
         assert TypeAdapter(model).validate_python(example)
+
+
+def test_a_body_names_what_the_settings_take(tmp_path: Path) -> None:
+    """A generated client knows this application's dimensions, stars, reasons and signals."""
+    chosen = settings_in(
+        tmp_path, dimensions=("tone",), scale=7, reasons=("rude",), implicit_signals=("copy",)
+    )
+    paths = AgentFeedback(chosen).app().openapi()["paths"]
+
+    def members(path: str, method: str) -> dict[str, Any]:
+        body = paths[path][method]["requestBody"]
+        found: dict[str, Any] = body["content"]["application/json"]["schema"]["properties"]
+        return found
+
+    thumb, detailed = members("/feedback", "post"), members("/feedback/detailed", "post")
+    assert thumb["dimension"]["enum"] == ["tone", None]
+    assert thumb["signal"]["enum"] == ["copy", None]
+    assert thumb["reasons"]["items"] == {"enum": ["rude"]}
+    assert (thumb["value"]["minimum"], thumb["value"]["maximum"]) == (1, 7)
+    assert thumb["rationale"]["maxLength"] == 4000
+    assert detailed["ratings"]["propertyNames"] == {"enum": ["tone"]}
+    assert detailed["tone"] == {"type": "number", "minimum": 1, "maximum": 7}
+    assert members("/feedback/{assessment_id}", "patch")["value"]["maximum"] == 7
+
+
+def test_links_lead_to_operations_that_take_what_they_give(tmp_path: Path) -> None:
+    """What an answer links to exists under any prefix, and has those parameters."""
+    paths = AgentFeedback(settings_in(tmp_path, prefix="/votes")).app().openapi()["paths"]
+    operations = [operation for path in paths.values() for operation in path.values()]
+    parameters = {
+        each["operationId"]: {parameter["name"] for parameter in each.get("parameters", ())}
+        for each in operations
+    }
+    links = [
+        link
+        for operation in operations
+        for answer in operation["responses"].values()
+        for link in answer.get("links", {}).values()
+    ]
+    assert {link["operationId"] for link in links} == {
+        "feedback_mine",
+        "feedback_amend",
+        "feedback_withdraw_one",
+    }
+    for link in links:
+        assert set(link["parameters"]) <= parameters[link["operationId"]]
 
 
 @pytest.mark.parametrize(
