@@ -20,6 +20,7 @@ export class AgentFeedback extends HTMLElement {
   #stars = {}; // dimension → what shows its stars
   #isOpen = false;
   #slowly;
+  #view = { show: () => this.#show(), tell: (...told) => this.#tell(...told) };
 
   constructor() {
     super();
@@ -30,7 +31,6 @@ export class AgentFeedback extends HTMLElement {
     this.#on("down", () => this.#rate(false));
     this.#on("more", () => (this.#isOpen ? this.#close() : this.#open()));
     this.#on("again", () => this.#answer.status.again());
-    this.#on("close", () => this.#close());
     this.#on("send", (event) => {
       event.preventDefault();
       return this.#send();
@@ -71,14 +71,14 @@ export class AgentFeedback extends HTMLElement {
   }
 
   disconnectedCallback() {
-    this.#answer?.leave(this);
+    this.#answer?.leave(this.#view);
   }
 
   attributeChangedCallback(name, before, now) {
     if (before === now || !this.isConnected || !this.#labels) return;
     if (TARGET.includes(name)) this.#retarget();
     else if (name === "labels") this.#relabel();
-    this.show();
+    this.#show();
   }
 
   #retarget() {
@@ -87,12 +87,12 @@ export class AgentFeedback extends HTMLElement {
     const former = this.#answer;
     this.#answer = target ? Answer.of(target, former) : undefined;
     if (this.#answer !== former) {
-      former?.leave(this);
+      former?.leave(this.#view);
       this.#isOpen = false;
     }
-    this.#answer?.join(this);
+    this.#answer?.join(this.#view);
     if (target) settings().then((known) => known === this.#settings || this.#furnish(known), () => {});
-    this.show();
+    this.#show();
   }
 
   #relabel() {
@@ -110,7 +110,8 @@ export class AgentFeedback extends HTMLElement {
   #furnish(known) {
     this.#settings = known;
     this.#find(".chips").replaceChildren(...known.reasons.map((reason) => {
-      const chip = make(CHIP, { "data-reason": reason });
+      const chip = make(CHIP);
+      chip.dataset.reason = reason;
       chip.textContent = named(reason, this.#labels.reasons);
       this.#on(chip, () => this.#choose(reason));
       return chip;
@@ -119,7 +120,7 @@ export class AgentFeedback extends HTMLElement {
     const [comment, correction] = this.#fields();
     comment.maxLength = known.limits.rationale;
     correction.maxLength = known.limits.correction;
-    this.show();
+    this.#show();
   }
 
   #makeStars(dimension) {
@@ -204,16 +205,16 @@ export class AgentFeedback extends HTMLElement {
     const [first, second] = this.#fields();
     [first.value, second.value] = [rationale, correction];
     this.#isOpen = true;
-    this.show();
+    this.#show();
   }
 
   #close() {
     this.#isOpen = false;
     this.#find(".more").focus();
-    this.show();
+    this.#show();
   }
 
-  show() {
+  #show() {
     const [up, down, more, form, reasons, correction] =
       [".up", ".down", ".more", "form", ".reasons", ".correction"].map((each) => this.#find(each));
     const labels = this.#labels;
@@ -228,7 +229,8 @@ export class AgentFeedback extends HTMLElement {
     more.hidden = this.#isDisabled || value === null;
     form.hidden = more.hidden || !this.#isOpen;
     more.ariaExpanded = !form.hidden;
-    more.textContent = thumb.rationale || thumb.correction ? labels.editDetails : labels.addDetails;
+    const isTold = thumb.rationale || thumb.correction;
+    more.textContent = this.#isOpen ? labels.close : isTold ? labels.editDetails : labels.addDetails;
     this.#find(".why").textContent = value ? labels.whyGood : labels.whyBad;
     for (const chip of this.#find(".chips").children) {
       const { reason } = chip.dataset;
@@ -251,13 +253,13 @@ export class AgentFeedback extends HTMLElement {
       if (status.textContent !== text) status.textContent = text;
     };
     clearTimeout(this.#slowly);
+    say(now.note);
     if (now.state === "saving") this.#slowly = setTimeout(say, SAVING_SHOWS_AFTER_MS, "saving");
-    else say(now.note);
     status.classList.toggle("failed", now.state === "failed");
     this.#find(".again").hidden = !now.again;
   }
 
-  tell(type, detail) {
+  #tell(type, detail) {
     const { wanted } = this.#answer.status;
     if (wanted?.rationale || wanted?.correction) this.#open(wanted);
     if (type === "feedback-error") detail = { message: this.#find(".status").textContent, ...detail };

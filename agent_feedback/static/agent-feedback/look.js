@@ -28,17 +28,16 @@ STYLES.replaceSync(`
   :focus-visible, .star:has(:focus-visible) { outline: 2px solid var(--_accent); outline-offset: 1px; }
   svg { display: block; inline-size: 1.125rem; fill: none; stroke: currentColor;
     stroke-width: 1.75; stroke-linecap: round; stroke-linejoin: round; }
-  .icon { inline-size: var(--_size); padding: 0; display: grid; place-items: center;
-    border-color: transparent; color: var(--_muted); }
+  .icon { inline-size: var(--_size); padding: 0; display: grid; place-items: center; color: var(--_muted); }
+  .link, .clear { border-color: transparent; }
   .down svg { rotate: 180deg; }
   [aria-pressed="true"] { color: var(--_accent); border-color: var(--_accent); background: var(--_tint); }
-  .icon[aria-pressed="true"] { border-color: transparent; }
   .icon[aria-pressed="true"] svg { fill: color-mix(in srgb, currentColor 30%, transparent); }
-  .link { border-color: transparent; padding: 0 .375rem; color: var(--_accent);
+  .link { padding: 0 .375rem; color: var(--_accent);
     text-decoration: underline 1px; text-underline-offset: .2em; }
   .status { padding-inline: .25rem; color: var(--_muted); text-wrap: pretty; }
-  .status:empty { display: none; }
   .failed { color: var(--_error); }
+  .dimension { min-block-size: var(--_size); }
   .name { flex: 0 1 7.5rem; overflow-wrap: anywhere; }
   .scale { gap: 0; }
   .star { position: relative; padding: .3125rem; border-radius: var(--_radius); color: var(--_muted); }
@@ -93,8 +92,7 @@ export const WHOLE = template(`<div role="group" data-name="group">
       <textarea rows="1" part="field"></textarea></label>
     <label class="correction" part="correction"><span class="text" data-label="correction"></span>
       <textarea rows="1" part="field"></textarea></label>
-    <div class="row"><button class="send" part="send" data-label="send"></button>
-      <button type="button" class="link close" part="close" data-label="close"></button></div>
+    <div><button class="send" part="send" data-label="send"></button></div>
   </form></div>`);
 export const CHIP = template(`<button type="button" class="chip" part="chip"></button>`);
 export const SCALE = template(`<div class="row dimension" part="dimension">
@@ -102,11 +100,7 @@ export const SCALE = template(`<div class="row dimension" part="dimension">
   <button type="button" class="icon clear" part="clear">${icon("m7 7 10 10M17 7 7 17")}</button></div>`);
 export const RADIO = template(`<span class="star" part="star">${STAR}<input type="radio"></span>`);
 
-export function make(kind, attributes) {
-  const node = kind.cloneNode(true).firstElementChild;
-  for (const [name, value] of Object.entries(attributes ?? {})) node.setAttribute(name, value);
-  return node;
-}
+export const make = (kind) => kind.cloneNode(true).firstElementChild;
 
 export const ENGLISH = {
   lang: "en",
