@@ -183,7 +183,7 @@ async def test_it_can_be_moved_on_the_page(ann: Visitor, host: Host) -> None:
     await rating.page.evaluate("document.querySelector('main').append(kept)")
     await pressed(up(rating))
     await rating.page.evaluate(
-        "() => { kept.remove(); setTimeout(() => document.querySelector('main').append(kept), 900) }"
+        "() => { kept.remove(); setTimeout(() => document.body.append(kept), 900) }"
     )
     await pressed(up(rating))
     await up(rating).click()

@@ -188,7 +188,7 @@ function slotsOf(ratings) {
   return slots;
 }
 
-/** What makes the server say what a click says, whatever the clicks that it replaces said. */
+/** What makes the server say what a click says, whatever those that it replaces said. */
 function requestsFor({ target, slot, wanted }, clicks) {
   const post = (body) => ["POST", "", { ...target, ...body }];
   const withdraw = (dimension) =>
@@ -204,7 +204,7 @@ function requestsFor({ target, slot, wanted }, clicks) {
   ];
 }
 
-/** Sends the newest click of a slot; clicks on one answer take turns. */
+/** Clicks on one answer take turns; a slot's newest one counts. */
 function carryOut(entry, hasWaited) {
   const { target, slot } = entry;
   return exclusively(JSON.stringify(target), async () => {
