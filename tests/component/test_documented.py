@@ -195,7 +195,7 @@ async def test_what_react_renders(ann: Visitor) -> None:
           const useRef = () => ({{ current: document.querySelector("agent-feedback") }});
           const useEffect = (effect) => (cleanUp = effect());
           {body}
-          window.cleanUp = Rating({{ traceId: "", onChange: (detail) => heard.push(detail.value) }});
+          window.cleanUp = Rating({{ traceId: "", onChange: ({{ value }}) => heard.push(value) }});
         }}"""
     )
     rating = page.locator("agent-feedback")
