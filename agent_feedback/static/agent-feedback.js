@@ -1,277 +1,282 @@
-/**
- * <agent-feedback trace-id="tr-…"></agent-feedback>            (or client-request-id="…")
- *
- * Thumbs for one answer of an agent behind `agent_feedback`. Load this file from the server that
- * takes the ratings, `<script type="module" src="/feedback/agent-feedback.js"></script>`: where it
- * came from is where it sends them. It needs no build step, loads nothing, and runs under a
- * Content-Security-Policy of `default-src 'self'`.
- *
- * Attributes: `trace-id` or `client-request-id` (the first wins); without either it is disabled.
- * Methods: `rate(value, comment?)` with true, false; `withdraw()`. Both settle when it is saved.
- * Events: `feedback-change`, detail `{value, rationale, status, traceId, assessmentId}` with status
- * "ok", "pending" (safe, not in MLflow yet) or "withdrawn"; `feedback-error`, detail
- * `{message, status}` with the HTTP status, or 0 where the server was not reached.
- * Styling: the custom properties on `:host` below, and `::part(thumb)`, `::part(comment)`,
- * `::part(status)`.
- */
+/** <agent-feedback trace-id="tr-…"></agent-feedback>: see docs/widget.md and agent-feedback.d.ts. */
 
-const ROUTES = new URL(".", import.meta.url).href.replace(/\/$/, "");
-const PATIENCE_MS = 20_000;
-const LONGEST_COMMENT = 4_000;
+import { Answer, NOTHING, lookAfterWhatWaits } from "./agent-feedback/answer.js";
+import {
+  CHIP, RADIO, SCALE, STYLES, WHOLE, fill, labelsOf, make, named, textOf,
+} from "./agent-feedback/look.js";
+import { settings } from "./agent-feedback/server.js";
 
-const STYLES = new CSSStyleSheet();
-STYLES.replaceSync(`
-  :host {
-    --_ink: var(--agent-feedback-color, inherit);
-    --_muted: var(--agent-feedback-muted-color, color-mix(in srgb, currentColor 68%, transparent));
-    --_line: var(--agent-feedback-border-color, color-mix(in srgb, currentColor 25%, transparent));
-    --_accent: var(--agent-feedback-accent-color, #1d5fbf);
-    --_error: var(--agent-feedback-error-color, #b3261e);
-    --_size: var(--agent-feedback-size, 2rem);
-    display: block;
-    color: var(--_ink);
-    font: inherit;
-    font-size: .875rem;
-  }
-  :host([hidden]), [hidden] { display: none !important; }
-  .row, form { display: flex; flex-wrap: wrap; align-items: center; gap: .375rem; }
-  form { margin-block-start: .5rem; }
-  button, input { font: inherit; color: inherit; border: 1px solid var(--_line);
-    border-radius: .5rem; background: transparent; min-block-size: var(--_size); }
-  button { cursor: pointer; padding-inline: .75rem; }
-  button.thumb { inline-size: var(--_size); padding: 0; display: grid; place-items: center; }
-  button.link { border: 0; padding: 0 .25rem; min-block-size: 1.5rem;
-    text-decoration: underline; color: var(--_accent); }
-  button:hover:not(:disabled) { border-color: currentColor; }
-  button:disabled { cursor: default; opacity: .45; }
-  button[aria-pressed="true"] { color: var(--_accent); border-color: var(--_accent); }
-  button[aria-pressed="true"] svg { fill: color-mix(in srgb, currentColor 25%, transparent); }
-  :focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
-  input { flex: 1 1 12rem; min-inline-size: 0; padding-inline: .625rem; }
-  svg { inline-size: 1.125rem; block-size: 1.125rem; fill: none; stroke: currentColor;
-    stroke-width: 1.75; stroke-linecap: round; stroke-linejoin: round; }
-  .down svg { transform: rotate(180deg); }
-  .status { margin: 0; color: var(--_muted); }
-  .status.error { color: var(--_error); }
-`);
+export { readAgentStream } from "./agent-feedback/server.js";
 
-const THUMB = `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M7 10.5v9.5H4v-9.5zm0 0
-  4.2-7.3a2 2 0 0 1 2.8 2.3L13.2 9h5.3a2 2 0 0 1 2 2.4l-1.3 7a2 2 0 0 1-2 1.6H7"/></svg>`;
+const TARGET = ["trace-id", "client-request-id"];
+const SAVING_SHOWS_AFTER_MS = 300;
 
-const TEMPLATE = document.createElement("template");
-TEMPLATE.innerHTML = `
-  <div class="row" role="group" aria-label="Rate this answer">
-    <button type="button" class="thumb up" part="thumb" aria-pressed="false"
-      aria-label="Good answer" title="Good answer">${THUMB}</button>
-    <button type="button" class="thumb down" part="thumb" aria-pressed="false"
-      aria-label="Bad answer" title="Bad answer">${THUMB}</button>
-    <p class="status" part="status" role="status"></p>
-    <button type="button" class="link again" hidden>Try again</button>
-  </div>
-  <form part="comment" hidden>
-    <input type="text" maxlength="${LONGEST_COMMENT}" aria-label="Comment, optional"
-      placeholder="Say why (optional)" autocomplete="off">
-    <button type="submit">Send</button>
-  </form>`;
+export class AgentFeedback extends HTMLElement {
+  static observedAttributes = [...TARGET, "mode", "unavailable", "labels"];
 
-const NOTHING = { value: null, rationale: null, assessmentId: null };
-
-class AgentFeedback extends HTMLElement {
-  static observedAttributes = ["trace-id", "client-request-id"];
-
-  #parts;
-  #wanted = NOTHING; // what the person chose, shown at once
-  #saved = NOTHING; // what the server confirmed, to go back to
-  #lastWrite = Promise.resolve(); // writes go one after another, in the order of the clicks
-  #target = 0; // counts targets: an answer about a former one is not shown on this one
-  #write = 0; // counts writes: only the newest one's answer is shown
+  #answer;
+  #settings = { dimensions: [], reasons: [], limits: { rationale: 4_000, correction: 8_000 } };
+  #labels;
+  #stars = {}; // dimension → what shows its stars
+  #isOpen = false;
+  #slowly;
+  #view = { show: () => this.#show(), tell: (...told) => this.#tell(...told) };
 
   constructor() {
     super();
     const root = this.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [STYLES];
-    root.append(TEMPLATE.content.cloneNode(true));
-    const find = (selector) => root.querySelector(selector);
-    this.#parts = {
-      up: find(".up"), down: find(".down"), status: find(".status"), again: find(".again"),
-      form: find("form"), comment: find("input"),
-    };
-    this.#parts.up.addEventListener("click", () => this.#click(true));
-    this.#parts.down.addEventListener("click", () => this.#click(false));
-    this.#parts.form.addEventListener("submit", (event) => {
+    root.append(make(WHOLE));
+    this.#on("up", () => this.#rate(true));
+    this.#on("down", () => this.#rate(false));
+    this.#on("more", () => (this.#isOpen ? this.#close() : this.#open()));
+    this.#on("again", () => this.#answer.status.again());
+    this.#on("send", (event) => {
       event.preventDefault();
-      this.#quietly(this.rate(this.#wanted.value, this.#parts.comment.value.trim()));
+      return this.#send();
     });
+    this.#find("form").addEventListener("keydown", ({ key, ctrlKey, metaKey }) => {
+      if (key === "Escape") this.#close();
+      if (key === "Enter" && (ctrlKey || metaKey)) this.#find(".send").click();
+    });
+  }
+
+  async rate(value, { dimension, ...said } = {}) {
+    return this.#say(dimension, dimension ? value : { ...NOTHING, ...said, value });
+  }
+
+  async withdraw({ dimension } = {}) {
+    return this.#say(dimension, dimension ? null : NOTHING);
+  }
+
+  async signal(name) {
+    const answer = this.#target();
+    const isTaken = (await settings()).implicit_signals.includes(name);
+    if (isTaken) await answer.say(`signal:${name}`, true);
+    return isTaken;
+  }
+
+  get state() {
+    if (this.hasAttribute("unavailable")) return "unavailable";
+    return this.#answer?.status.state ?? "disabled";
+  }
+
+  get #isDisabled() {
+    return ["unavailable", "disabled"].includes(this.state);
+  }
+
+  connectedCallback() {
+    this.#relabel();
+    this.#retarget();
+  }
+
+  disconnectedCallback() {
+    this.#answer?.leave(this.#view);
+  }
+
+  attributeChangedCallback(name, before, now) {
+    if (before === now || !this.isConnected || !this.#labels) return;
+    if (TARGET.includes(name)) this.#retarget();
+    else if (name === "labels") this.#relabel();
     this.#show();
   }
 
-  attributeChangedCallback(_name, before, now) {
-    if (before === now) return;
-    this.#target += 1;
-    this.#wanted = this.#saved = NOTHING;
-    this.#parts.comment.value = "";
-    this.#say("");
-    this.#show();
-  }
-
-  /** Saves a thumb: true is up, false is down. A comment that is left out is removed. */
-  rate(value, comment = "") {
-    const rationale = comment || null;
-    const change = { value, ...(rationale && { rationale }) };
-    return this.#change({ ...this.#wanted, value, rationale }, (target) =>
-      request("POST", "", { ...target, ...change }));
-  }
-
-  /** Takes the rating back. */
-  withdraw() {
-    return this.#change(NOTHING, (target) =>
-      request("DELETE", `?${new URLSearchParams(target)}`));
-  }
-
-  #click(value) {
-    // A change of mind starts afresh: the comment was about the other thumb.
-    this.#parts.comment.value = "";
-    this.#quietly(this.#wanted.value === value ? this.withdraw() : this.rate(value));
-  }
-
-  #quietly(promise) {
-    promise.catch(() => {}); // said already, on the page and as an event
-  }
-
-  async #change(wanted, send) {
-    const target = this.#readTarget();
-    if (!target) throw new Error("There is no answer to rate yet: set trace-id.");
-    const [targetNumber, writeNumber] = [this.#target, (this.#write += 1)];
-    const isCurrent = () => targetNumber === this.#target && writeNumber === this.#write;
-    this.#wanted = wanted;
-    this.#say("Saving…");
-    this.#show();
-    const writing = this.#lastWrite.then(() => send(target));
-    this.#lastWrite = writing.catch(() => {});
-    try {
-      const answer = await writing;
-      if (targetNumber === this.#target) {
-        this.#saved = { ...wanted, assessmentId: answer.assessment_id ?? null };
-      }
-      if (isCurrent()) this.#settle(wanted, answer);
-    } catch (error) {
-      if (isCurrent()) this.#fail(error, () => this.#change(wanted, send));
-      throw error;
+  #retarget() {
+    const [trace_id, client_request_id] = TARGET.map((name) => this.getAttribute(name));
+    const target = trace_id ? { trace_id } : client_request_id && { client_request_id };
+    const former = this.#answer;
+    this.#answer = target ? Answer.of(target, former) : undefined;
+    if (this.#answer !== former) {
+      former?.leave(this.#view);
+      this.#isOpen = false;
     }
+    this.#answer?.join(this.#view);
+    if (target) settings().then((known) => known === this.#settings || this.#furnish(known), () => {});
+    this.#show();
   }
 
-  #settle(wanted, answer) {
-    this.#wanted = this.#saved;
-    const status = wanted.value === null ? "withdrawn" : answer.status ?? "ok";
-    const messages = {
-      withdrawn: "Rating withdrawn.",
-      pending: "Thank you. Saved, on its way.",
-      ok: "Thank you. Saved.",
-    };
-    this.#say(messages[status] ?? messages.ok);
+  #relabel() {
+    const labels = (this.#labels = labelsOf(this));
+    for (const node of this.shadowRoot.querySelectorAll("[data-label]")) {
+      node.textContent = labels[node.dataset.label];
+    }
+    for (const node of this.shadowRoot.querySelectorAll("[data-name]")) {
+      call(node, labels[node.dataset.name]);
+    }
+    this.#find("[role=group]").lang = labels.lang;
+    this.#furnish(this.#settings);
+  }
+
+  #furnish(known) {
+    this.#settings = known;
+    this.#find(".chips").replaceChildren(...known.reasons.map((reason) => {
+      const chip = make(CHIP);
+      chip.dataset.reason = reason;
+      chip.textContent = named(reason, this.#labels.reasons);
+      this.#on(chip, () => this.#choose(reason));
+      return chip;
+    }));
+    this.#find(".stars").replaceChildren(...known.dimensions.map((name) => this.#makeStars(name)));
+    const [comment, correction] = this.#fields();
+    comment.maxLength = known.limits.rationale;
+    correction.maxLength = known.limits.correction;
     this.#show();
-    this.#emit("feedback-change", {
-      value: wanted.value, rationale: wanted.rationale, status,
-      traceId: answer.trace_id ?? this.getAttribute("trace-id"),
-      assessmentId: answer.assessment_id ?? null,
+  }
+
+  #makeStars(dimension) {
+    let chosen = null;
+    const { scale } = this.#settings;
+    const name = named(dimension, this.#labels.dimensions);
+    const row = make(SCALE);
+    const [label, group, clear] = row.children;
+    label.textContent = group.ariaLabel = name;
+    call(clear, fill(this.#labels.clear, { dimension: name }));
+    for (let stars = 1; stars <= scale; stars += 1) group.append(make(RADIO));
+    const inputs = [...group.querySelectorAll("input")];
+    inputs.forEach((input, index) => {
+      input.name = dimension;
+      input.ariaLabel = fill(this.#labels.stars, { stars: index + 1, scale });
+      this.#on(input, () => this.#say(dimension, index + 1 === chosen ? null : index + 1));
+    });
+    this.#on(clear, () => {
+      inputs[chosen - 1].focus();
+      return this.#say(dimension, null);
+    });
+    group.addEventListener("keydown", (event) => {
+      if (!event.target.checked || ![" ", "Delete", "Backspace"].includes(event.key)) return;
+      event.preventDefault();
+      clear.click();
+    });
+    this.#stars[dimension] = (value) => {
+      chosen = value && Math.round(value);
+      inputs.forEach((input, index) => {
+        input.checked = index + 1 === chosen;
+        input.disabled = this.#isDisabled;
+        input.parentNode.classList.toggle("on", index < chosen);
+      });
+      clear.hidden = !chosen || this.#isDisabled;
+    };
+    return row;
+  }
+
+  #find(selector) {
+    return this.shadowRoot.querySelector(selector);
+  }
+
+  #fields() {
+    return this.shadowRoot.querySelectorAll("textarea");
+  }
+
+  /** A double click is one click; failures are told already. */
+  #on(node, act) {
+    (node.tagName ? node : this.#find(`.${node}`)).addEventListener("click", (event) => {
+      if (event.detail < 2) act(event)?.catch(() => {});
     });
   }
 
-  #fail(error, again) {
-    this.#wanted = this.#saved;
-    this.#say(error.message, () => this.#quietly(again()));
+  #target() {
+    if (this.#isDisabled) throw new Error("There is nothing to rate: set trace-id or client-request-id.");
+    return this.#answer;
+  }
+
+  #say(dimension, wanted) {
+    return this.#target().say(dimension ? `stars:${dimension}` : "thumb", wanted);
+  }
+
+  #rate(value) {
+    if (this.#answer.slots.thumb.value === value) return this.withdraw();
+    const saving = this.rate(value);
+    this.#open();
+    return saving;
+  }
+
+  #choose(reason) {
+    const { thumb } = this.#answer.slots;
+    const reasons = new Set(thumb.reasons);
+    if (!reasons.delete(reason)) reasons.add(reason);
+    return this.#say("", { ...thumb, reasons: [...reasons] });
+  }
+
+  #send() {
+    const { thumb } = this.#answer.slots;
+    const [rationale, correction] = [...this.#fields()].map(({ value }) => value.trim());
+    this.#close();
+    if (rationale === thumb.rationale && correction === thumb.correction) return undefined;
+    return this.#say("", { ...thumb, rationale, correction });
+  }
+
+  #open({ rationale, correction } = this.#answer.slots.thumb) {
+    const [first, second] = this.#fields();
+    [first.value, second.value] = [rationale, correction];
+    this.#isOpen = true;
     this.#show();
-    this.#emit("feedback-error", { message: error.message, status: error.status ?? 0 });
   }
 
-  #readTarget() {
-    const [trace, turn] = AgentFeedback.observedAttributes.map((name) => this.getAttribute(name));
-    if (trace) return { trace_id: trace };
-    return turn ? { client_request_id: turn } : null;
-  }
-
-  #say(text, again) {
-    const { status, again: button } = this.#parts;
-    status.textContent = text;
-    status.classList.toggle("error", Boolean(again));
-    button.hidden = !again;
-    button.onclick = again ?? null;
+  #close() {
+    this.#isOpen = false;
+    this.#find(".more").focus();
+    this.#show();
   }
 
   #show() {
-    const { up, down, form } = this.#parts;
-    const { value, rationale } = this.#wanted;
-    up.disabled = down.disabled = !this.#readTarget();
-    up.setAttribute("aria-pressed", String(value === true));
-    down.setAttribute("aria-pressed", String(value === false));
-    form.hidden = value === null || Boolean(rationale);
-  }
-
-  #emit(name, detail) {
-    this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
-  }
-}
-
-async function request(method, path, body) {
-  let response;
-  try {
-    response = await fetch(ROUTES + path, {
-      method,
-      headers: { Accept: "application/json", ...(body && { "Content-Type": "application/json" }) },
-      body: body && JSON.stringify(body),
-      signal: AbortSignal.timeout(PATIENCE_MS),
-    });
-  } catch {
-    throw new Error("Not saved: the server was not reached.");
-  }
-  const answer = await response.json().catch(() => ({}));
-  if (response.ok) return answer;
-  const reason = typeof answer.detail === "string" ? answer.detail : `error ${response.status}`;
-  throw Object.assign(new Error(`Not saved: ${reason}`), { status: response.status });
-}
-
-/**
- * The events of a streaming answer of the agent server, as parsed JSON, up to `[DONE]`.
- *
- *     for await (const event of readAgentStream(await fetch("/responses", …))) …
- *
- * Reads server-sent events wherever the network cut them, with any line ending; comments (pings)
- * and fields other than `data` are passed over. Leaving the loop closes the connection.
- */
-export async function* readAgentStream(response) {
-  if (!response.ok || !response.body) {
-    throw Object.assign(new Error(`The agent answered ${response.status}.`), {
-      status: response.status,
-    });
-  }
-  const reader = response.body.getReader();
-  const decoder = new TextDecoder();
-  let rest = "";
-  let data = [];
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      rest += done ? decoder.decode() : decoder.decode(value, { stream: true });
-      // A carriage return at the end may be one half of a line ending.
-      const held = !done && rest.endsWith("\r") ? "\r" : "";
-      const lines = rest.slice(0, rest.length - held.length).split(/\r\n|\n|\r/);
-      rest = lines.pop() + held;
-      for (const line of lines) {
-        if (line.startsWith("data:")) {
-          data.push(line.slice(line[5] === " " ? 6 : 5));
-        } else if (line === "" && data.length) {
-          const frame = data.join("\n");
-          data = [];
-          if (frame === "[DONE]") return;
-          yield JSON.parse(frame);
-        }
-      }
-      if (done) return;
+    const [up, down, more, form, reasons, correction] =
+      [".up", ".down", ".more", "form", ".reasons", ".correction"].map((each) => this.#find(each));
+    const labels = this.#labels;
+    const focused = this.shadowRoot.activeElement;
+    const { thumb, ...others } = this.#answer?.slots ?? { thumb: NOTHING };
+    const { value } = thumb;
+    up.disabled = down.disabled = this.#isDisabled;
+    up.ariaPressed = value === true;
+    down.ariaPressed = value === false;
+    this.#find(".stars").hidden = this.getAttribute("mode") !== "detailed";
+    for (const name of this.#settings.dimensions) this.#stars[name](others[`stars:${name}`] ?? null);
+    more.hidden = this.#isDisabled || value === null;
+    form.hidden = more.hidden || !this.#isOpen;
+    more.ariaExpanded = !form.hidden;
+    const isTold = thumb.rationale || thumb.correction;
+    more.textContent = this.#isOpen ? labels.close : isTold ? labels.editDetails : labels.addDetails;
+    this.#find(".why").textContent = value ? labels.whyGood : labels.whyBad;
+    for (const chip of this.#find(".chips").children) {
+      const { reason } = chip.dataset;
+      const isChosen = thumb.reasons.includes(reason);
+      chip.ariaPressed = isChosen;
+      chip.hidden = !isChosen && (value ? labels.badReasons : labels.goodReasons).includes(reason);
     }
-  } finally {
-    await reader.cancel().catch(() => {});
+    reasons.hidden = !this.#settings.reasons.length;
+    correction.hidden = value !== false;
+    this.#showStatus();
+    // The focus does not go with what had it.
+    if (focused && !focused.getClientRects().length) (more.hidden ? up : more).focus();
+  }
+
+  #showStatus() {
+    const status = this.#find(".status");
+    const now = this.state === "unavailable" ? { note: "unavailable" } : this.#answer?.status ?? {};
+    const say = (note) => {
+      const text = textOf(this.#labels, { ...now, note });
+      if (status.textContent !== text) status.textContent = text;
+    };
+    clearTimeout(this.#slowly);
+    say(now.note);
+    if (now.state === "saving") this.#slowly = setTimeout(say, SAVING_SHOWS_AFTER_MS, "saving");
+    status.classList.toggle("failed", now.state === "failed");
+    this.#find(".again").hidden = !now.again;
+  }
+
+  #tell(type, detail) {
+    const { wanted } = this.#answer.status;
+    if (wanted?.rationale || wanted?.correction) this.#open(wanted);
+    if (type === "feedback-error") detail = { message: this.#find(".status").textContent, ...detail };
+    this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
   }
 }
 
-// Two scripts may load this file by different addresses; the first one defines the element.
-if (!customElements.get("agent-feedback")) customElements.define("agent-feedback", AgentFeedback);
+function call(node, name) {
+  node.ariaLabel = name;
+  if (node.localName === "button") node.title = name;
+}
+
+if (!customElements.get("agent-feedback")) {
+  customElements.define("agent-feedback", AgentFeedback);
+  lookAfterWhatWaits();
+}

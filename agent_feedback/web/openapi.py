@@ -64,6 +64,7 @@ _RETRY_AFTER: dict[str, Any] = {
     }
 }
 _READ_ERRORS = (400, 401, 422, 503)
+_SETTINGS_ERRORS = (400, 401, 503)
 _WITHDRAW_ERRORS = (400, 401, 403, 404, 422, 429, 503)
 _WRITE_ERRORS = tuple(_ERRORS)
 
@@ -108,6 +109,11 @@ def listing() -> dict[str, Any]:
 def telling() -> dict[str, Any]:
     """The route for operators."""
     return {"response_model": StatusBody, "responses": _errors((503,))}
+
+
+def settings_of(model: type[BaseModel]) -> dict[str, Any]:
+    """The route that tells a page what it may offer, and to whom."""
+    return {"response_model": model, "responses": _errors(_SETTINGS_ERRORS)}
 
 
 def operation_id(endpoint_name: str) -> str:
