@@ -16,6 +16,7 @@ from agent_feedback.delivery.delivery import Delivery
 from agent_feedback.doors.active_trace import export_finished_traces
 from agent_feedback.doors.assessments import Assessments
 from agent_feedback.doors.experiment import choose_experiment_of_environment
+from agent_feedback.errors import ConfigurationError, Unavailable
 from agent_feedback.guard import Guard
 from agent_feedback.identity.callers import Callers
 from agent_feedback.ledger.delivery_queue import DeliveryQueue
@@ -68,7 +69,11 @@ class Application:
         Raises:
             ConfigurationError: the ledger cannot be opened.
         """
-        self._ledger.open()
+        try:
+            self._ledger.open()
+        except Unavailable as error:
+            # A platform that starts an app looks whether it starts: it may try again.
+            raise ConfigurationError(str(error)) from None
         with self._guard.protect("choosing the experiment that the environment names"):
             choose_experiment_of_environment()
         if self._is_ephemeral():
