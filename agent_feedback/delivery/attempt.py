@@ -72,7 +72,8 @@ class Attempt:
     def _plan(self, claim: Claim, rating: Rating) -> Plan:
         self._mind_the_lease(claim)
         trace = self._store.look(rating.key.trace_id)
-        if trace is None:
+        # Half a trace is none: MLflow 3.10 loses the other half of what is rated before it came.
+        if trace is None or not trace.is_whole:
             raise StoreError(Trouble.NOT_FOUND, "RESOURCE_DOES_NOT_EXIST")
         now = int(time.time() * 1000)
         return plan(rating, trace, is_foreign=self._store.is_foreign, now=now)

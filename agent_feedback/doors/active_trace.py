@@ -32,6 +32,7 @@ class ActiveTrace:
         self._span: Any = None if no_trace else span
         self._context = contextvars.copy_context()
         self._shown: Mapping[str, str] = {}
+        self._shown_request: str | None = None
 
     @property
     def trace_id(self) -> str | None:
@@ -39,7 +40,7 @@ class ActiveTrace:
         return self._span.trace_id if self._span is not None else None
 
     def tag(self, turn: Turn) -> None:
-        """Say whose turn this is. What the handler has called session or user since then stays."""
+        """Say whose turn this is. What the handler has called request, session or user stays."""
         shown = {}
         if turn.session_id is not None:
             shown[TraceMetadataKey.TRACE_SESSION] = turn.session_id
@@ -49,8 +50,12 @@ class ActiveTrace:
         marks = {STATE_KEY: turn.state.value}
         if turn.asker is not None:
             marks[ASKER_KEY] = turn.asker
-        self._update(dict(shown.items() - self._shown.items()) | marks, turn.client_request_id)
-        self._shown = shown
+        is_new = turn.client_request_id != self._shown_request
+        self._update(
+            dict(shown.items() - self._shown.items()) | marks,
+            turn.client_request_id if is_new else None,
+        )
+        self._shown, self._shown_request = shown, turn.client_request_id
 
     def set_outputs(self, outputs: Any) -> None:
         """Keep what was said."""
@@ -63,7 +68,7 @@ class ActiveTrace:
             self._span.record_exception(error)
             self._span.set_status("ERROR")
 
-    def _update(self, metadata: Mapping[str, str], client_request_id: str) -> None:
+    def _update(self, metadata: Mapping[str, str], client_request_id: str | None) -> None:
         if self._span is None or self._span.end_time_ns is not None:
             return
         # A copy: a context cannot be entered twice at the same time.

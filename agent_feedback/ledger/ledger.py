@@ -116,7 +116,10 @@ class Ledger:
         """The turns with this client request id, newest first; the id is not unique."""
         mine = [t for t in self._turn_log.remembered() if t.client_request_id == client_request_id]
         stored = self._turns(select(turns).where(turns.c.client_request_id == client_request_id))
-        return mine + [t for t in stored if t.turn_id not in {m.turn_id for m in mine}]
+        known = {turn.turn_id for turn in mine}
+        found = mine + [turn for turn in stored if turn.turn_id not in known]
+        # Another replica's may be newer than ours.
+        return sorted(found, key=lambda turn: turn.opened_at, reverse=True)
 
     def traces_with_turns(self, trace_ids: Collection[str]) -> set[str]:
         """Those of these traces whose turns are kept, and so are all of their ratings."""

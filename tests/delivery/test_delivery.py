@@ -214,6 +214,20 @@ def test_a_trace_that_is_not_stored_yet_is_waited_for(
     assert list(store.held().values()) == [True]
 
 
+def test_half_a_trace_is_waited_for(
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Delivery
+) -> None:
+    """While MLflow has the spans and not yet the rest, nothing is attached to it."""
+    store.is_whole = False
+    rated(ledger)
+    delivery.start()
+    assert eventually(lambda: store.calls.count("look"), lambda looks: looks >= 2)
+    assert store.held() == {}
+    store.is_whole = True
+    assert settled(queue)
+    assert list(store.held().values()) == [True]
+
+
 def test_an_open_trace_is_not_rated(
     ledger: Ledger,
     queue: DeliveryQueue,

@@ -38,6 +38,16 @@ def test_a_trace_says_whose_turn_it_is(tracking: Tracking) -> None:
     assert trace.data.spans[0].outputs == "so far"
 
 
+def test_what_the_handler_called_the_request_stays(tracking: Tracking) -> None:
+    """Our closing tag repeats only what is new, and overwrites no id of the handler's own."""
+    with mlflow.start_span("answer") as span:
+        active = ActiveTrace()
+        active.tag(TURN)
+        mlflow.update_current_trace(client_request_id="the-handlers-own")
+        active.tag(TURN)
+    assert tracking.trace(span.trace_id).info.client_request_id == "the-handlers-own"
+
+
 def test_a_claimed_user_is_marked_as_unverified(tracking: Tracking) -> None:
     """A user that only the request's body names does not become the asker."""
     with mlflow.start_span("answer") as span:

@@ -255,3 +255,11 @@ def test_ledgers_leave_no_thread_behind(ledger_url: str) -> None:
     ledger.record(turn("1"))
     ledger.close()
     assert not [t for t in threading.enumerate() if t.name.startswith("agent-feedback")]
+
+
+def test_the_newest_turn_comes_first_whoever_saw_it(ledger: Ledger, neighbour: Ledger) -> None:
+    """A turn of another replica's is found before this one's own older one."""
+    ledger.record(turn("1"))
+    neighbour.record(turn("2"))
+    found = eventually(lambda: ledger.turns_of_request("request-1"), lambda t: len(t) == 2)
+    assert [each.turn_id for each in found] == ["2", "1"]

@@ -59,6 +59,7 @@ class FakeStore(Assessments):
     place: str | None = None
     """Where the experiment's traces live, if in Unity Catalog."""
     replaces_ids: bool = False
+    is_whole: bool = True
     away: bool = False
     delay_seconds: float = 0.0
     calls: list[str] = field(default_factory=list)
@@ -80,7 +81,8 @@ class FakeStore(Assessments):
             held = self.traces.get(trace_id)
             if held is None:
                 return None
-            return StoredTrace(trace_id, None, KEY.person, tuple(held.values()))
+            said = tuple(held.values())
+            return StoredTrace(trace_id, None, KEY.person, said, is_whole=self.is_whole)
 
     def find_request(self, client_request_id: str) -> list[StoredTrace]:
         """Find traces."""
