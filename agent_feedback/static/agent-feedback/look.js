@@ -56,9 +56,7 @@ STYLES.replaceSync(`
   @media (prefers-reduced-motion: no-preference) {
     button, .star { transition: .15s; }
     [aria-pressed="true"] svg { animation: press .25s; }
-    form { animation: open .2s; }
     @keyframes press { 40% { scale: 1.2; } }
-    @keyframes open { from { opacity: 0; translate: 0 -.25rem; } }
   }
   @media (forced-colors: active) {
     [aria-pressed="true"], .on { color: Highlight; outline: 1px solid; }

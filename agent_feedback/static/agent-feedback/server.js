@@ -1,4 +1,4 @@
-/** The server, which is where this file came from, and what waits to be sent to it. */
+/** The server (this file's own) and what waits for it. */
 
 const ROUTES = new URL("..", import.meta.url).href.slice(0, -1);
 
@@ -74,7 +74,7 @@ async function ask(batch) {
   }
 }
 
-// Clicks that are not confirmed yet, where all tabs see them.
+// Clicks that are not confirmed, where all tabs see them.
 
 const BOX = `agent-feedback ${ROUTES} `;
 const LEASE_MS = 5_000;
