@@ -14,7 +14,7 @@ from agent_feedback.text import clean
     [
         ("", ""),
         ("good", "good"),
-        ("  good \n", "good"),
+        ("  good \n", "  good \n"),
         ("one\n\ttwo", "one\n\ttwo"),
         ("one\r\ntwo", "one\ntwo"),
         ("a\x00b\x1bc\x7fd\x85e", "abcde"),
@@ -24,8 +24,8 @@ from agent_feedback.text import clean
         ("e\N{COMBINING ACUTE ACCENT}", "é"),
         ("a\N{RIGHT-TO-LEFT OVERRIDE}b\N{LEFT-TO-RIGHT ISOLATE}c", "abc"),
         ("\N{FAMILY}\N{ZERO WIDTH JOINER}x", "\N{FAMILY}\N{ZERO WIDTH JOINER}x"),
-        ("שלום", "שלום"),
-        ("\x00 \ud800 ", ""),
+        ("שלום\N{RIGHT-TO-LEFT MARK}!", "שלום\N{RIGHT-TO-LEFT MARK}!"),
+        ("\x00 \ud800 ", "  "),
     ],
 )
 def test_typed_text_is_kept_without_what_nobody_sees(typed: str, kept: str) -> None:

@@ -7,6 +7,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
+from agent_feedback.text import is_name
+
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,50}")
 _LONGEST = 250  # MLflow's limit for a trace's metadata
 
@@ -55,4 +57,4 @@ def _own(request: Any, name: str) -> Any:
 
 
 def _name(value: Any) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= _LONGEST else None
+    return value if isinstance(value, str) and is_name(value, _LONGEST) else None

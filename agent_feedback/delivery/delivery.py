@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from agent_feedback.delivery.reconciliation import after_failure, plan
 from agent_feedback.doors.assessments import Assessments, StoreError, Trouble, changed_at
 from agent_feedback.errors import Unavailable
+from agent_feedback.guard import origin_of
 from agent_feedback.ledger.delivery_queue import Claim, DeliveryQueue
 from agent_feedback.model import Rating, RatingKey
 
@@ -128,7 +129,7 @@ class Delivery:
             for claim in self._queue.held(lease):
                 self._submit(self._deliver, claim)
         except (Unavailable, RuntimeError):  # claimed once their lease has run out
-            logger.debug("agent_feedback: a delivery waits for its lease", exc_info=True)
+            logger.debug("agent_feedback: a delivery waits for its lease")
 
     # -- the dispatcher's thread --------------------------------------------------------------
 
@@ -138,8 +139,8 @@ class Delivery:
                 pause = self._step()
             except Unavailable:
                 pause = _IDLE_SECONDS
-            except Exception:
-                logger.exception("agent_feedback: delivery failed and goes on")
+            except Exception as error:
+                logger.error("agent_feedback: delivery failed and goes on\n%s", origin_of(error))
                 pause = _IDLE_SECONDS
             self._wake.wait(pause)
             self._wake.clear()
@@ -196,8 +197,10 @@ class Delivery:
                 self._attempt(claim)
         except Unavailable:
             logger.debug("agent_feedback: the ledger is away; the lease runs out by itself")
-        except Exception:
-            logger.exception("agent_feedback: a delivery failed; it is tried again")
+        except Exception as error:
+            logger.error(
+                "agent_feedback: a delivery failed; it is tried again\n%s", origin_of(error)
+            )
         finally:
             self._wake.set()
 

@@ -30,7 +30,7 @@ from agent_feedback.model import (
     Rating,
     StoredTrace,
 )
-from agent_feedback.trace_id import to_assessments_id
+from agent_feedback.trace_id import place_of, to_assessments_id
 
 ASKER_KEY = "agent_feedback.asker"
 LEDGER_KEY = "agent_feedback.ledger"
@@ -123,6 +123,17 @@ class Assessments:
             experiment = _store().get_experiment(_active_experiment())
             place = getattr(experiment, "trace_location", None)
             return getattr(place, "full_table_prefix", None) if place else None
+
+    def is_at_home(self, trace: StoredTrace) -> bool:
+        """Whether a trace is where the active experiment's traces are, and so this app's.
+
+        In Unity Catalog the place is not always known; there, grants on its tables are the fence.
+        """
+        place = place_of(trace.trace_id)
+        if place is not None:
+            return self.location() in (None, place)
+        with _translated():
+            return trace.experiment_id == _active_experiment()
 
     def is_there(self) -> bool:
         """Whether the tracking store answers, by a cheap question."""
@@ -258,6 +269,7 @@ def _stored_trace(trace_id: str, info: Any) -> StoredTrace:
         asker=info.trace_metadata.get(ASKER_KEY),
         assessments=tuple(map(_reduced, info.assessments or ())),
         is_whole=_WHOLE_KEY in info.trace_metadata or _age_ms(info) > _STORING_MS,
+        experiment_id=info.experiment_id,
     )
 
 

@@ -58,6 +58,8 @@ class FakeStore(Assessments):
     """What a search finds, newest first."""
     place: str | None = None
     """Where the experiment's traces live, if in Unity Catalog."""
+    elsewhere: frozenset[str] = frozenset()
+    """Traces of other experiments."""
     replaces_ids: bool = False
     away: bool = False
     delay_seconds: float = 0.0
@@ -81,6 +83,11 @@ class FakeStore(Assessments):
             if held is None:
                 return None
             return StoredTrace(trace_id, None, KEY.person, tuple(held.values()))
+
+    def is_at_home(self, trace: StoredTrace) -> bool:
+        """Say whether a trace is one of this application's experiment."""
+        self._begin("is_at_home")
+        return trace.trace_id not in self.elsewhere
 
     def find_request(self, client_request_id: str) -> list[StoredTrace]:
         """Find traces."""
