@@ -23,16 +23,22 @@ def test_a_failure_of_ours_is_swallowed_and_logged_once(caplog: pytest.LogCaptur
 def test_no_text_of_an_exception_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """Neither the failure's own words nor those of what caused it: they hold what people wrote."""
     comment = "call Ann, " + "555-0100"
-    with Guard().protect("the on_rating hook"):
+
+    def caused() -> None:
         try:
             raise LookupError(comment)
         except LookupError as error:
             raise ValueError(f"no such channel: {comment}") from error
-    with Guard().protect("something else"):
+
+    def while_handling() -> None:
         try:
             raise LookupError(comment)
         except LookupError:
             raise ValueError(comment)  # noqa: B904 - the context is what this is about
+
+    for fail in (caused, while_handling):
+        with Guard().protect("the on_rating hook"):
+            fail()
     assert "555-0100" not in caplog.text
     for kind in ("builtins.LookupError", "builtins.ValueError"):
         assert caplog.text.count(kind) == 2

@@ -62,6 +62,8 @@ def decide(headers: RawHeaders, settings: Settings, *, on_databricks_apps: bool)
         IdentityRefused: the access token that counts is none by its form.
     """
     found = _identity_headers(headers, settings)
+    if settings.user_id_source == ("none",):  # then no proxy's name is worth anything either
+        return Decision(Identity())
     claim = found.get(APP_USER)
     if claim:
         trusted = settings.trusted_proxies
@@ -130,8 +132,7 @@ def _from_sources(
         if source == "obo":
             if token := found.get(ACCESS_TOKEN):
                 return _token(token)
-        # "none" is a word of the setting's, and not a header that callers could send.
-        elif source != "none" and (name := found.get(source)) and not only_token:
+        elif (name := found.get(source)) and not only_token:
             return _person(name, source)
     return Identity()
 

@@ -96,7 +96,7 @@ class RequestGuard:
         try:
             return model.model_validate(data)
         except ValidationError as error:
-            raise InvalidFeedback(_sentence(error)) from None
+            raise InvalidFeedback(_sentence(error, model)) from None
 
 
 async def _limited(request: Request) -> bytes:
@@ -142,12 +142,12 @@ def _depth(data: Any) -> int:
     return deepest
 
 
-def _sentence(error: ValidationError) -> str:
-    """The first complaint, without the value that it is about."""
+def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
+    """The first complaint, naming members of ours only: nothing that was sent comes back."""
     first = error.errors(include_input=False, include_url=False)[0]
-    member = ".".join(str(part) for part in first["loc"][:2])
+    member = str(first["loc"][0]) if first["loc"] else ""
     message = first["msg"].removeprefix("Value error, ")
-    return f"{member}: {message}." if member else f"{message}."
+    return f"{member}: {message}." if member in model.model_fields else f"{message}."
 
 
 def _host(request: Request) -> str:

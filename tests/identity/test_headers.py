@@ -126,6 +126,29 @@ def test_only_a_trusted_proxy_speaks_for_its_user(
     assert decided(headers, trusted_proxies=trusted) == decision
 
 
+@pytest.mark.parametrize("trusted", ["1@2", "*"])
+def test_none_believes_no_proxy_either(trusted: str) -> None:
+    """Where callers can reach the app directly, they can type a trusted proxy's name as well."""
+    headers: Headers = [(APP_USER, BOB), (PROXY, "1@2"), (EMAIL, ANN)]
+    found = decided(headers, user_id_source=("none",), trusted_proxies=(trusted,))
+    assert found == Decision(NOBODY)
+
+
+@pytest.mark.parametrize("token", ["two words", "a,b", "tab\tbed", "zoë", "x" * 8193, "nul\x00"])
+def test_what_has_no_tokens_form_is_refused_unasked(token: str) -> None:
+    """No workspace hears of it, and the refusal does not repeat it."""
+    with pytest.raises(IdentityRefused) as refused:
+        decided([(TOKEN, token)])
+    assert token not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["authorization", "x_forwarded_email", "forwarded", "cookie"])
+def test_no_other_header_names_a_person(name: str) -> None:
+    """Neither another app's bearer token nor a header that only looks like one of these."""
+    assert decided([(name, f"Bearer {ANN}")]) == Decision(NOBODY)
+    assert decided([(name, ANN)], on_databricks_apps=True) == Decision(NOBODY)
+
+
 def test_a_star_in_the_header_is_no_trust() -> None:
     """A caller who calls himself the wildcard is not every proxy."""
     found = decided([(APP_USER, BOB), (PROXY, "*")], trusted_proxies=("1@2",))
