@@ -178,6 +178,7 @@ def _(world: World, scene: Scene) -> Leaves:
     statuses = [world.rate(person(ANN), scene.trace_id, value=n % 2 == 0) for n in range(40)]
     assert 429 in statuses
     assert set(statuses) <= {200, 429}
+    assert world.rows(scene.trace_id, ANN) == 1
     # Not X-Forwarded-For: uvicorn itself believes that from a peer on its own machine.
     typed = [[("X-Real-Ip", f"203.0.113.{n}"), ("Forwarded", f"for={n}")] for n in range(35)]
     found = [world.rate(headers, nobodys) for headers in typed]

@@ -1,9 +1,11 @@
 """Other people's answers and assessments."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import mlflow
 
 from tests.security.attack import Leaves, Table, thumb
-from tests.security.world import EXPERT, OURS, Scene, World, machine, person
+from tests.security.world import EXPERT, OURS, Scene, World, machine, person, post
 from tests.support.rating import ANN, BOB, stored_trace
 
 attack = Table()
@@ -31,7 +33,7 @@ def _(world: World, scene: Scene) -> None:
 
 @attack("another's request id as one's own", "lands on one's own answer")
 def _(world: World, scene: Scene) -> Leaves:
-    """Bob asks with Ann's `client_request_id`, then rates and withdraws by it."""
+    """Bob asks with Ann's `client_request_id`, then rates by it, and by Ann's trace with it."""
     trace_id = world.ask(person(BOB), client_request_id=scene.client_request_id)["trace_id"]
     said = {"client_request_id": scene.client_request_id, "value": False}
     answer = world.send("POST", headers=person(BOB), json=said)
@@ -94,9 +96,12 @@ def _(world: World, scene: Scene) -> Leaves:
 
 @attack("replay", "one assessment, in the state last stated")
 def _(world: World, scene: Scene) -> Leaves:
-    """A captured rating is sent ten times more, from two connections, and again after a change."""
-    for _ in range(10):
-        assert world.rate(person(ANN), scene.trace_id, value=True, rationale=OURS) == 200
+    """A captured rating is sent ten times more, five of them at once, and a change as often."""
+    said = {"trace_id": scene.trace_id, "value": True, "rationale": OURS}
+    captured = post(person(ANN), said)
+    with ThreadPoolExecutor(5) as pool:
+        answers = [*pool.map(world.raw, [captured] * 5), world.raw(*[captured] * 5)]
+    assert {status for answer in answers for status, _ in answer} == {200}
     assert world.rate(person(ANN), scene.trace_id, value=False) == 200
     for _ in range(3):
         assert world.rate(person(ANN), scene.trace_id, value=False) == 200

@@ -39,8 +39,8 @@ JSON = {"content-type": "application/json"}
 def heard(caplog: pytest.LogCaptureFixture) -> str:
     """Everything that our loggers said, with the stacks that came along."""
     form = logging.Formatter("%(levelname)s %(name)s %(message)s")
-    ours = (record for record in caplog.records if record.name.startswith("agent_feedback"))
-    return "\n".join(map(form.format, ours))
+    records = [*caplog.get_records("setup"), *caplog.records]
+    return "\n".join(form.format(r) for r in records if r.name.startswith("agent_feedback"))
 
 
 @pytest.fixture

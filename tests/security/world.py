@@ -150,6 +150,10 @@ class World:
                 found[str(each.assessment_id)] = _said(trace.info.trace_id, each)
         return found
 
+    def rows(self, trace_id: str, person: str) -> int:
+        """How many rows of the ledger are one person's for one trace."""
+        return len(self.feedback._parts._ledger.ratings_of(person, [trace_id]))
+
     def undelivered(self) -> int:
         """How many ratings wait in the ledger, or cannot be delivered."""
         status = self.send("GET", "/status").json()
