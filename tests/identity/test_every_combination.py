@@ -1,14 +1,16 @@
 """Who rates, over every combination of what can be sent and set.
 
 What is expected comes from :func:`expected`, which states the rules one by one and shares no code
-with the package. Tokens are resolved by a FAKE directory here, so that thousands of combinations
-take no time; the real one, with the real SDK, is tested beside this.
+with the package. What a workspace says of a token is in the directory's cache already, so that
+thousands of combinations take no time; the look-up itself, with the real SDK, is tested beside.
 """
 
 import itertools
+import math
 from collections.abc import Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -22,7 +24,6 @@ from agent_feedback import (
 )
 from agent_feedback.guard import Guard
 from agent_feedback.identity.callers import Callers
-from agent_feedback.identity.headers import AccessToken
 from agent_feedback.identity.token_directory import TokenDirectory
 from agent_feedback.model import Identity
 
@@ -123,17 +124,17 @@ def expected_asker(row: Combination) -> str | None:
     return who if isinstance(who, str) else None
 
 
-class FakeDirectory(TokenDirectory):
-    """A FAKE of the look-up: each token's outcome is known."""
-
-    def look_up(self, token: AccessToken) -> Future[Identity]:
-        """Answer at once."""
-        found, answer = FOUND[token.secret], Future[Identity]()
+def directory() -> TokenDirectory:
+    """Give a directory that has looked up every token already."""
+    asked = TokenDirectory()
+    for secret, found in FOUND.items():
+        answer = Future[Identity]()
         if isinstance(found, Identity):
             answer.set_result(found)
         else:
             answer.set_exception(found)
-        return answer
+        asked._remember(sha256(secret.encode()).digest(), answer, math.inf)
+    return asked
 
 
 def callers(row: Combination) -> Callers:
@@ -142,7 +143,7 @@ def callers(row: Combination) -> Callers:
     if (source := SOURCE[row.source]) is not None:
         chosen["user_id_source"] = source
     built = Callers(Settings(**chosen), Guard(), on_databricks_apps=row.on_apps)
-    built._directory = FakeDirectory()
+    built._directory = directory()
     return built
 
 
