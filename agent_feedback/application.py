@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from contextvars import ContextVar
+from dataclasses import asdict
 from typing import Any
 
 from agent_feedback.agent.capture import Capture
@@ -13,10 +15,12 @@ from agent_feedback.agent.turns import Turns
 from agent_feedback.delivery.delivery import Delivery
 from agent_feedback.doors.active_trace import export_finished_traces
 from agent_feedback.doors.assessments import Assessments
+from agent_feedback.doors.experiment import choose_experiment_of_environment
 from agent_feedback.guard import Guard
 from agent_feedback.identity.callers import Callers
 from agent_feedback.ledger.delivery_queue import DeliveryQueue
 from agent_feedback.ledger.ledger import Ledger
+from agent_feedback.ledger.statistics import delivery_statistics
 from agent_feedback.service.service import Service
 from agent_feedback.service.waiting import Waiting
 from agent_feedback.settings import Settings
@@ -24,6 +28,8 @@ from agent_feedback.settings import Settings
 logger = logging.getLogger(__name__)
 
 _EXPORT_SECONDS = 3.0
+_LAST_DELIVERIES_SECONDS = 9.0
+_LEDGER_SECONDS = 1.5
 
 
 class Application:
@@ -63,6 +69,8 @@ class Application:
             ConfigurationError: the ledger cannot be opened.
         """
         self._ledger.open()
+        with self._guard.protect("choosing the experiment that the environment names"):
+            choose_experiment_of_environment()
         if self._is_ephemeral():
             logger.warning(
                 "agent_feedback: the ledger is a file on this app's ephemeral disk: ratings that"
@@ -83,23 +91,22 @@ class Application:
         self._delivery.start()
 
     def stop(self) -> None:
-        """Deliver what is under way, leave the rest in the ledger."""
+        """Deliver what can be, leave the rest in the ledger; ends within 13 s, whatever hangs.
+
+        A platform that stops an app kills it soon afterwards: Databricks Apps after 15 s.
+        """
+        until = time.monotonic() + _LAST_DELIVERIES_SECONDS
         # uvicorn ends its process by the signal that stopped it, and what MLflow still holds in
         # memory ends with it: traces, and so the ratings that wait for them.
         with self._guard.protect("exporting the last traces"):
             export_finished_traces(_EXPORT_SECONDS)
-        self._delivery.stop()
+        self._delivery.stop(max(0.0, until - time.monotonic()))
         self.service.close()
-        self._ledger.close()
+        self._ledger.close(_LEDGER_SECONDS)
 
     def status(self) -> dict[str, Any]:
         """How delivery is doing, for operators."""
-        counts = self._queue.status()
-        return {
-            "pending": counts.pending,
-            "oldest_pending_seconds": counts.oldest_pending_seconds,
-            "undeliverable": counts.undeliverable,
-            "last_error": counts.last_error,
+        return asdict(delivery_statistics(self._ledger)) | {
             "mlflow": "away" if self._delivery.is_away else "ok",
             "durability": "until_redeploy" if self._is_ephemeral() else "durable",
         }

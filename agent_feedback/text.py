@@ -19,7 +19,8 @@ def clean(text: str) -> str:
 
 def is_name(text: str, longest: int) -> bool:
     """Whether ``text`` can name something, in every store: not empty, not long, all visible."""
-    return 0 < len(text) <= longest and not any(map(_is_unwanted, text))
+    fine = text.isprintable() or not any(map(_is_unwanted, text))  # the quick question first
+    return fine and 0 < len(text) <= longest
 
 
 def spreadsheet_safe(text: str) -> str:

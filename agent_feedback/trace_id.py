@@ -41,6 +41,11 @@ def is_bare(trace_id: str) -> bool:
     return _BARE_FORM.fullmatch(trace_id) is not None
 
 
+def is_in_unity_catalog(trace_id: str) -> bool:
+    """Whether the id names a trace in Unity Catalog, which only MLflow's fourth API serves."""
+    return trace_id.startswith("trace:/")
+
+
 def complete(bare_id: str, location: str | None) -> str:
     """A bare id in the form of its experiment: ``location`` is its Unity Catalog place, if any."""
     return f"trace:/{location}/{bare_id}" if location else f"tr-{bare_id}"

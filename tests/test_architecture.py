@@ -10,13 +10,13 @@ PACKAGE = Path(__file__).parents[1] / "agent_feedback"
 
 FLOORS = [
     {"errors", "model"},
-    {"settings", "trace_id", "text", "guard"},
+    {"settings", "trace_id", "text", "guard", "threads"},
     {"identity", "doors", "ledger"},
     {"delivery", "agent"},
     {"service"},
     {"web"},
     {"application"},
-    {"plugin"},
+    {"plugin", "cli"},
     {"__init__"},
 ]
 """From the ground up: a module or package imports from lower floors, and from itself."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agent_feedback.doors.assessments import Trouble, changed_at, is_marked
+from agent_feedback.doors.assessments import StoreError, Trouble, changed_at, is_marked
 from agent_feedback.model import (
     ANONYMOUS,
     Assessment,
@@ -35,6 +35,13 @@ class Plan:
     update: bool = False
     create: bool = False
     yield_to: Assessment | None = None
+    contested: bool = False
+    """Another replica's ledger has written this rating too: both may be writing now."""
+
+    @property
+    def writes(self) -> bool:
+        """Whether anything has to be done."""
+        return bool(self.delete or self.update or self.create)
 
 
 def is_mine(found: Assessment, key: RatingKey) -> bool:
@@ -78,17 +85,19 @@ def plan(
         and is_foreign(found)
         and rating.changed_at < (changed_at(found) or 0) <= now + _CLOCK_TOLERANCE_MS
     ]
+    contested = any(map(is_foreign, mine))
     if newer:
-        kept = max(newer, key=lambda found: changed_at(found) or 0)
-        return Plan(delete=_others(mine, kept), yield_to=kept)
+        kept = max(newer, key=lambda found: (changed_at(found) or 0, found.assessment_id))
+        return Plan(delete=_others(mine, kept), yield_to=kept, contested=contested)
     if rating.withdrawn:
-        return Plan(delete=_others(mine, None))
+        return Plan(delete=_others(mine, None), contested=contested)
     keep = _to_keep(rating, mine)
     return Plan(
         delete=_others(mine, keep),
         keep=keep.assessment_id if keep else None,
         update=keep is not None and not _says(keep, rating),
         create=keep is None,
+        contested=contested,
     )
 
 
@@ -116,24 +125,31 @@ class Retry:
     seconds: float | None
     unsettled: bool = False
     """The attempt may still take effect later: look again once it no longer can."""
+    refused: bool = False
+    """MLflow answered, and would not take it: after a day of that it never will."""
 
 
-def after_failure(trouble: Trouble, *, attempts: int, age_ms: int, jitter: float) -> Retry:
+def after_failure(
+    failure: StoreError, *, attempts: int, age_ms: int, refused_ms: int, jitter: float
+) -> Retry:
     """When to try again.
 
     Args:
-        trouble: What went wrong; ``NOT_FOUND`` means that the trace is not there.
+        failure: What went wrong; ``NOT_FOUND`` means that the trace is not there.
         attempts: How many attempts failed before, since the last change.
         age_ms: How long the rating has been waiting.
+        refused_ms: For how long MLflow has been answering that it will not take it.
         jitter: Between 0 and 1, to spread the attempts of many.
     """
-    unsettled = trouble is Trouble.UNKNOWN
-    if trouble is Trouble.IMPOSSIBLE or (
-        age_ms > _DAY_MS and trouble in (Trouble.NOT_FOUND, Trouble.REFUSED)
-    ):
+    trouble = failure.trouble
+    refused = trouble in (Trouble.NOT_FOUND, Trouble.REFUSED)
+    if trouble is Trouble.IMPOSSIBLE or (refused and refused_ms > _DAY_MS):
         return Retry(None)
     if trouble is Trouble.REFUSED:
-        return Retry(300.0 * (1 + 0.1 * jitter))
+        return Retry(300.0 * (1 + 0.1 * jitter), refused=True)
     if trouble is Trouble.NOT_FOUND and age_ms < _EXPORT_GAP_MS:
-        return Retry(0.3 + 0.2 * jitter)
-    return Retry(min(60.0, 0.5 * 2 ** min(attempts, 10)) * (0.5 + jitter), unsettled)
+        return Retry(0.3 + 0.2 * jitter, refused=True)
+    seconds = min(60.0, 0.5 * 2 ** min(attempts, 10)) * (0.5 + jitter)
+    if failure.retry_after is not None:
+        seconds = max(seconds, failure.retry_after)
+    return Retry(seconds, unsettled=trouble is Trouble.UNKNOWN, refused=refused)

@@ -17,12 +17,10 @@ import mlflow
 from mlflow.entities import Assessment as MlflowAssessment
 from mlflow.entities import AssessmentSource, Expectation, Feedback
 from mlflow.entities.assessment import ExpectationValue, FeedbackValue
-from mlflow.environment_variables import MLFLOW_EXPERIMENT_ID, MLFLOW_EXPERIMENT_NAME
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
-from mlflow.tracking import fluent
 
 from agent_feedback.doors.bounded_store import bounded_store
+from agent_feedback.doors.experiment import active_experiment
 from agent_feedback.model import (
     Assessment,
     Content,
@@ -30,7 +28,7 @@ from agent_feedback.model import (
     Rating,
     StoredTrace,
 )
-from agent_feedback.trace_id import place_of, to_assessments_id
+from agent_feedback.trace_id import is_in_unity_catalog, place_of, to_assessments_id
 
 ASKER_KEY = "agent_feedback.asker"
 LEDGER_KEY = "agent_feedback.ledger"
@@ -49,38 +47,43 @@ class Trouble(Enum):
     NOT_FOUND = "not_found"
     """The trace or the assessment is not there, or not there yet."""
     REFUSED = "refused"
-    """We may not: a missing grant, an expired credential."""
+    """We may not, until somebody grants it."""
     IMPOSSIBLE = "impossible"
     """It will never work like this."""
-    TEMPORARY = "temporary"
-    """It was not done; later it may be."""
+    LOCKED_OUT = "locked_out"
+    """It was not done, nor would anything else be: our credential is refused or has expired."""
+    BUSY = "busy"
+    """It was not done: MLflow asks for fewer requests."""
     UNKNOWN = "unknown"
     """It may have been done: look before doing it again."""
 
 
 class StoreError(Exception):
-    """A call to MLflow failed; ``trouble`` says what that means, ``code`` is MLflow's word."""
+    """A call to MLflow failed; ``trouble`` says what that means, ``code`` is MLflow's word.
 
-    def __init__(self, trouble: Trouble, code: str) -> None:
+    ``retry_after`` are the seconds that MLflow, or a gateway before it, asked to wait.
+    """
+
+    def __init__(self, trouble: Trouble, code: str, retry_after: float | None = None) -> None:
         super().__init__(code)
         self.trouble = trouble
         self.code = code
+        self.retry_after = retry_after
 
 
 _MEANING = {
     "RESOURCE_DOES_NOT_EXIST": Trouble.NOT_FOUND,
     "NOT_FOUND": Trouble.NOT_FOUND,
     "PERMISSION_DENIED": Trouble.REFUSED,
-    "UNAUTHENTICATED": Trouble.REFUSED,
-    "CUSTOMER_UNAUTHORIZED": Trouble.REFUSED,
+    "UNAUTHENTICATED": Trouble.LOCKED_OUT,
+    "CUSTOMER_UNAUTHORIZED": Trouble.LOCKED_OUT,
     "INVALID_PARAMETER_VALUE": Trouble.IMPOSSIBLE,
     "BAD_REQUEST": Trouble.IMPOSSIBLE,
     "MALFORMED_REQUEST": Trouble.IMPOSSIBLE,
-    "ENDPOINT_NOT_FOUND": Trouble.IMPOSSIBLE,
     "NOT_IMPLEMENTED": Trouble.IMPOSSIBLE,
     "FEATURE_DISABLED": Trouble.IMPOSSIBLE,
-    "REQUEST_LIMIT_EXCEEDED": Trouble.TEMPORARY,
-    "RESOURCE_EXHAUSTED": Trouble.TEMPORARY,
+    "REQUEST_LIMIT_EXCEEDED": Trouble.BUSY,
+    "RESOURCE_EXHAUSTED": Trouble.BUSY,
 }
 
 
@@ -99,8 +102,10 @@ class Assessments:
     def look(self, trace_id: str) -> StoredTrace | None:
         """The trace with its assessments, or ``None`` where MLflow has no such trace (yet)."""
         try:
-            with _translated():
+            with _translated(trace_id):
                 info = _store().get_trace_info(to_assessments_id(trace_id))
+                if not info.trace_id:  # some JSON, and no trace: a gateway's answer
+                    raise MlflowException("no trace in the answer")
         except StoreError as error:
             if error.trouble is Trouble.NOT_FOUND:
                 return None
@@ -120,7 +125,7 @@ class Assessments:
     def location(self) -> str | None:
         """The Unity Catalog place of the active experiment's traces, if they live there."""
         with _translated():
-            experiment = _store().get_experiment(_active_experiment())
+            experiment = _store().get_experiment(active_experiment())
             place = getattr(experiment, "trace_location", None)
             return getattr(place, "full_table_prefix", None) if place else None
 
@@ -133,31 +138,35 @@ class Assessments:
         if place is not None:
             return self.location() in (None, place)
         with _translated():
-            return trace.experiment_id == _active_experiment()
+            return trace.experiment_id == active_experiment()
 
     def is_there(self) -> bool:
-        """Whether the tracking store answers, by a cheap question."""
+        """Whether the tracking store answers, by a cheap question.
+
+        About the experiment, and not about its traces: a search may take a warehouse's time, and
+        an answer proves the credentials and the database just as well.
+        """
         try:
             with _translated():
-                _store().search_traces(locations=[_active_experiment()], max_results=1)
+                _store().get_experiment(active_experiment())
         except StoreError as error:
-            return error.trouble not in (Trouble.TEMPORARY, Trouble.UNKNOWN)
+            return error.trouble not in (Trouble.LOCKED_OUT, Trouble.UNKNOWN)
         return True
 
     def create(self, rating: Rating) -> str:
         """Write ``rating`` as a new assessment; returns the id that the store uses."""
         assessment = self._assessment(rating)
         assessment.assessment_id = rating.assessment_id
-        with _translated():
+        with _translated(rating.key.trace_id):
             created = _store().create_assessment(assessment)
-        return created.assessment_id or rating.assessment_id
+            return _said_id(created)
 
     def update(self, rating: Rating, assessment_id: str) -> None:
         """Change an assessment in place, so that nothing of what it said before remains."""
         kind = rating.key.kind
         value = rating.content.value
-        with _translated():
-            _store().update_assessment(
+        with _translated(rating.key.trace_id):
+            updated = _store().update_assessment(
                 trace_id=to_assessments_id(rating.key.trace_id),
                 assessment_id=assessment_id,
                 name=rating.key.name,
@@ -167,11 +176,12 @@ class Assessments:
                 rationale=(rating.content.rationale or "") if kind == "feedback" else None,
                 metadata=self._metadata(rating),
             )
+            _said_id(updated)
 
     def delete(self, trace_id: str, assessment_id: str) -> None:
         """Remove an assessment; one that is gone already is fine."""
         try:
-            with _translated():
+            with _translated(trace_id):
                 _store().delete_assessment(to_assessments_id(trace_id), assessment_id)
         except StoreError as error:
             if error.trouble is not Trouble.NOT_FOUND:
@@ -204,7 +214,7 @@ class Assessments:
     def _search(self, filter_string: str) -> list[StoredTrace]:
         with _translated():
             infos = _store().search_traces(
-                locations=[_active_experiment()],
+                locations=[active_experiment()],
                 filter_string=filter_string,
                 max_results=100,
                 order_by=["timestamp_ms DESC"],
@@ -229,33 +239,29 @@ def _store() -> Any:
     return bounded_store(mlflow.get_tracking_uri())
 
 
-def _active_experiment() -> str:
-    """The experiment whose traces are searched, as MLflow would say.
-
-    Its own answer asks the server for what the environment names, and retries that for minutes.
-    """
-    active: Any = fluent._active_experiment_id
-    if active:
-        return str(active)
-    if name := MLFLOW_EXPERIMENT_NAME.get():
-        named = _store().get_experiment_by_name(name)
-        if named is None:
-            raise MlflowException("no such experiment", RESOURCE_DOES_NOT_EXIST)
-        return str(named.experiment_id)
-    return str(MLFLOW_EXPERIMENT_ID.get() or fluent._get_experiment_id())
+def _said_id(written: Any) -> str:
+    """The id of what MLflow says it wrote; an answer that names none is somebody else's."""
+    if not written.assessment_id:
+        raise MlflowException("no assessment in the answer")
+    return str(written.assessment_id)
 
 
 @contextmanager
-def _translated() -> Iterator[None]:
+def _translated(trace_id: str = "") -> Iterator[None]:
     try:
         yield
     except MlflowException as error:
-        raise StoreError(_meaning(error), error.error_code) from error
+        code, retry_after = error.error_code, getattr(error, "retry_after", None)
+        raise StoreError(_meaning(error, trace_id), code, retry_after) from error
     except Exception as error:
         raise StoreError(Trouble.UNKNOWN, type(error).__name__) from error
 
 
-def _meaning(error: MlflowException) -> Trouble:
+def _meaning(error: MlflowException, trace_id: str) -> Trouble:
+    # A store without the fourth API has no place for such a trace. Every store has the third: if
+    # that is not found, a gateway answers while the store is being deployed.
+    if error.error_code == "ENDPOINT_NOT_FOUND" and is_in_unity_catalog(trace_id):
+        return Trouble.IMPOSSIBLE
     # MLflow 3.10 calls a conflict in its own database, such as an id that is taken, a bad request.
     if error.error_code == "BAD_REQUEST" and "IntegrityError" in error.message:
         return Trouble.UNKNOWN

@@ -14,6 +14,7 @@ import json
 from functools import lru_cache
 from typing import Any
 
+from mlflow.exceptions import MlflowException
 from mlflow.store.tracking.rest_store import RestStore
 from mlflow.tracing.client import TracingClient
 from mlflow.utils.proto_json_utils import parse_dict
@@ -21,6 +22,7 @@ from mlflow.utils.rest_utils import http_request, verify_rest_response
 
 ATTEMPT_SECONDS = 5.0
 """How long one call waits for MLflow."""
+_LONGEST_RETRY_AFTER_SECONDS = 300.0
 
 
 @lru_cache(maxsize=8)
@@ -57,10 +59,23 @@ def _bounded(store: RestStore) -> RestStore:
             raise_on_status=False,
             **{"params" if method == "GET" else "json": body},
         )
+        try:
+            verified = verify_rest_response(response, endpoint)
+        except MlflowException as error:
+            error.retry_after = _seconds(response.headers.get("Retry-After"))  # type: ignore[attr-defined]
+            raise
         answer = response_proto or api.Response()
-        if verify_rest_response(response, endpoint).status_code != 204:
+        if verified.status_code != 204:
             parse_dict(js_dict=json.loads(response.text), message=answer)
         return answer
 
     bounded._call_endpoint = call_once  # type: ignore[method-assign]
     return bounded
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """What a ``Retry-After`` header asks for, within reason; dates are not understood."""
+    try:
+        return min(max(0.0, float(retry_after or "")), _LONGEST_RETRY_AFTER_SECONDS)
+    except ValueError:
+        return None

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     RowMapping,
     String,
@@ -20,10 +21,17 @@ from sqlalchemy import (
     update,
 )
 
-from agent_feedback.ledger.ledger import LEASE_MS, Ledger, to_rating
+from agent_feedback.ledger.ledger import LEASE_MS, Ledger
+from agent_feedback.ledger.rows import to_rating
 from agent_feedback.ledger.tables import now_ms, ratings, turns
 from agent_feedback.model import Assessment, Rating
 
+UNSETTLED_MS = 60_000
+"""How long an attempt of unknown outcome may still take effect once MLflow answers again."""
+LAST_LOOK_MS = LEASE_MS
+"""How long another ledger's attempt at the same moment may last: no longer than its lease."""
+_UNTIL_IT_ANSWERS = 2**53
+_LONGEST_PAUSE_MS = 600_000
 _PURGE_AT_ONCE = 500
 
 
@@ -40,18 +48,13 @@ class Claim:
     rating: Rating
     attempts: int
     age_ms: int
-    unsettled_ms: int
-    """For how long an earlier attempt of unknown outcome may still take effect."""
+    refused_ms: int
+    """For how long MLflow has been answering that it will not take it."""
 
-
-@dataclass(frozen=True, slots=True)
-class QueueStatus:
-    """How delivery is doing; no user's data."""
-
-    pending: int
-    oldest_pending_seconds: float
-    undeliverable: int
-    last_error: str | None
+    @property
+    def seconds_left(self) -> float:
+        """For how long nobody else can hold it."""
+        return self.taken_at + LEASE_MS / 1000 - time.monotonic()
 
 
 class DeliveryQueue:
@@ -98,29 +101,42 @@ class DeliveryQueue:
         """The ratings that were handed over under ``lease`` with their change."""
         return self._ledger.read(_claims().where(ratings.c.lease_owner == lease), _to_claim)
 
-    def settle(self, claim: Claim, store_id: str | None) -> None:
-        """MLflow holds the claimed revision, under ``store_id`` where that is another id."""
-        still = ratings.c.revision == claim.rating.revision
-        settled = still & (ratings.c.unsettled_until <= now_ms())
+    def release(self, claim: Claim) -> None:
+        """Nothing was attempted: whoever comes next may have it."""
+        self._finish(claim, due_at=now_ms())
+
+    def settle(self, claim: Claim, store_id: str | None, *, look_again: bool = False) -> None:
+        """MLflow holds the claimed revision, under ``store_id`` where that is another id.
+
+        It stays in the queue for a last look while an attempt of unknown outcome may still take
+        effect, or, with ``look_again``, while another ledger's may.
+        """
+        still = _still(claim)
+        # That MLflow answered is what ends an unknown outcome's uncertainty, a while later.
+        settles_at: ColumnElement[int] = case(
+            (ratings.c.unsettled_until == _UNTIL_IT_ANSWERS, now_ms() + UNSETTLED_MS),
+            else_=_unsettled_for(LAST_LOOK_MS) if look_again else ratings.c.unsettled_until,
+        )
+        is_news = ratings.c.delivered_revision < claim.rating.revision
         self._finish(
             claim,
             store_id=case((still, literal(store_id, String)), else_=ratings.c.store_id),
             delivered_revision=claim.rating.revision,
+            delivered_at=case((is_news, now_ms()), else_=ratings.c.delivered_at),
             clear_first=case((still, False), else_=ratings.c.clear_first),
-            state=case((settled, "delivered"), else_="pending"),
-            due_at=case((still, ratings.c.unsettled_until), else_=now_ms()),
-            attempts=0,
-            last_error=None,
+            state=case((still & (settles_at <= now_ms()), "delivered"), else_="pending"),
+            due_at=case((still, settles_at), else_=now_ms()),
+            unsettled_until=settles_at,
+            **_UNTROUBLED,
         )
 
     def take_over(self, claim: Claim, found: Assessment, found_changed_at: int) -> None:
         """Another replica's newer rating stands: the row says what it says."""
-        still = ratings.c.revision == claim.rating.revision
 
         def write(connection: Connection) -> None:
             connection.execute(
                 update(ratings)
-                .where(ratings.c.rating_id == claim.rating_id, still)
+                .where(ratings.c.rating_id == claim.rating_id, _still(claim))
                 .values(
                     value=json.dumps(found.content.value),
                     rationale=found.content.rationale,
@@ -137,44 +153,76 @@ class DeliveryQueue:
         self,
         claim: Claim,
         seconds: float,
-        error: str,
+        error: str | None,
         *,
         attempted: bool = True,
-        unsettled_ms: int = 0,
+        unsettled: bool = False,
+        refused: bool = False,
     ) -> None:
-        """Try again after ``seconds``; a revision that came meanwhile is due at once."""
-        still = ratings.c.revision == claim.rating.revision
+        """Try again after ``seconds``; a revision that came meanwhile is due at once.
+
+        Args:
+            claim: What could not be delivered now.
+            seconds: When it makes sense again.
+            error: What went wrong, if anything did.
+            attempted: Whether it counts as an attempt.
+            unsettled: The attempt may still take effect.
+            refused: MLflow answered, and would not take it: that cannot go on for ever.
+        """
+        still = _still(claim)
         values: dict[str, Any] = {
             "due_at": case((still, now_ms() + int(seconds * 1000)), else_=now_ms()),
             "attempts": case((still, claim.attempts + attempted), else_=0),
             "last_error": error,
+            "refused_at": case((still, now_ms() if refused else 0), else_=0),
         }
-        if unsettled_ms:
-            values["unsettled_until"] = now_ms() + unsettled_ms
+        if refused:
+            values["refused_ms"] = case((still, claim.refused_ms), else_=0)
+        if unsettled:
+            values["unsettled_until"] = _UNTIL_IT_ANSWERS
         self._finish(claim, **values)
 
     def give_up(self, claim: Claim, error: str) -> None:
         """It can never be delivered as it is: kept, counted, and not tried again."""
-        still = ratings.c.revision == claim.rating.revision
         self._finish(
             claim,
-            state=case((still, "undeliverable"), else_="pending"),
+            state=case((_still(claim), "undeliverable"), else_="pending"),
             due_at=now_ms(),
             last_error=error,
         )
 
     def hasten(self) -> None:
-        """MLflow is back: whatever waits only because it was away is due now."""
+        """MLflow is back: what only waits because it was away is due now."""
         self._ledger.write(
             lambda connection: connection.execute(
                 update(ratings)
-                .where(ratings.c.state == "pending", ratings.c.last_error.is_not(None))
+                .where(
+                    ratings.c.state == "pending",
+                    ratings.c.last_error.is_not(None),
+                    ratings.c.refused_at == 0,
+                )
                 .values(due_at=now_ms(), attempts=0)
             )
         )
 
-    def seconds_until_due(self) -> float | None:
-        """When the next rating is due, or ``None`` where none waits."""
+    def retry(self) -> int:
+        """Put what is undeliverable back into the queue; returns how many ratings that are."""
+        return self._ledger.write(
+            lambda connection: (
+                connection.execute(
+                    update(ratings)
+                    .where(ratings.c.state == "undeliverable")
+                    .values(state="pending", due_at=now_ms(), **_UNTROUBLED)
+                ).rowcount
+            )
+        )
+
+    def seconds_until_due(self, *, but_for_looks: bool = False) -> float | None:
+        """When the next rating is due, or ``None`` where none waits.
+
+        Args:
+            but_for_looks: Pass over what MLflow holds, and is only looked at once more.
+        """
         free_at = case(
             (ratings.c.lease_until > ratings.c.due_at, ratings.c.lease_until),
             else_=ratings.c.due_at,
@@ -182,70 +230,66 @@ class DeliveryQueue:
         query = select((func.min(free_at) - now_ms()).label("wait")).where(
             ratings.c.state == "pending"
         )
+        if but_for_looks:
+            query = query.where(ratings.c.delivered_revision < ratings.c.revision)
         wait = self._ledger.read(query, lambda row: row["wait"])[0]
         return None if wait is None else max(0.0, wait / 1000)
-
-    def status(self) -> QueueStatus:
-        """Count what is on its way and what is stuck."""
-        waiting = (ratings.c.state == "pending") & (
-            ratings.c.delivered_revision < ratings.c.revision
-        )
-        oldest = func.min(case((waiting, ratings.c.changed_at)))
-        counts = select(
-            func.count(case((waiting, 1))).label("pending"),
-            (now_ms() - oldest).label("oldest"),
-            func.count(case((ratings.c.state == "undeliverable", 1))).label("undeliverable"),
-        )
-        errors = (
-            select(ratings.c.last_error)
-            .where(ratings.c.last_error.is_not(None))
-            .order_by(ratings.c.changed_at.desc())
-            .limit(1)
-        )
-        row = self._ledger.read(counts, dict)[0]
-        error = self._ledger.read(errors, lambda found: found["last_error"])
-        return QueueStatus(
-            row["pending"],
-            max(0.0, (row["oldest"] or 0) / 1000),
-            row["undeliverable"],
-            error[0] if error else None,
-        )
 
     def purge(self, retention_days: float) -> int:
         """Forget a batch of old turns and delivered ratings; returns how many rows went."""
         age_ms = int(retention_days * 86_400_000)
         old_turns = select(turns.c.turn_id).where(turns.c.opened_at < now_ms() - age_ms)
         old_ratings = select(ratings.c.rating_id).where(
-            ratings.c.state == "delivered", ratings.c.changed_at < now_ms() - age_ms
+            ratings.c.delivered_at < now_ms() - age_ms,
+            ratings.c.changed_at < now_ms() - age_ms,
+            ratings.c.state == "delivered",
         )
 
         def write(connection: Connection) -> int:
-            gone = connection.execute(
-                delete(turns).where(turns.c.turn_id.in_(old_turns.limit(_PURGE_AT_ONCE)))
-            ).rowcount
-            return (
-                gone
-                + connection.execute(
-                    delete(ratings).where(
-                        ratings.c.rating_id.in_(old_ratings.limit(_PURGE_AT_ONCE))
-                    )
-                ).rowcount
-            )
+            gone = 0
+            for table, key, old in (
+                (turns, turns.c.turn_id, old_turns),
+                (ratings, ratings.c.rating_id, old_ratings),
+            ):
+                batch = key.in_(old.limit(_PURGE_AT_ONCE))
+                gone += connection.execute(delete(table).where(batch)).rowcount
+            return gone
 
         return self._ledger.write(write)
 
     def _finish(self, claim: Claim, **values: Any) -> None:
         """Write what became of a claim, unless its lease has run out and another holds it."""
-        self._ledger.write(
-            lambda connection: connection.execute(
+        this_one = ratings.c.rating_id == claim.rating_id
+
+        def write(connection: Connection) -> None:
+            written = connection.execute(
                 update(ratings)
-                .where(
-                    ratings.c.rating_id == claim.rating_id,
-                    ratings.c.lease_owner == claim.lease,
-                )
+                .where(this_one, ratings.c.lease_owner == claim.lease)
                 .values(lease_owner=None, lease_until=0, **values)
             )
-        )
+            if not written.rowcount:
+                # This process was held up in its attempt for longer than a lease lasts. What it
+                # did came late, perhaps after somebody else's: it takes another look to tell.
+                delivered = ratings.c.state == "delivered"
+                connection.execute(
+                    update(ratings)
+                    .where(this_one, ratings.c.state != "undeliverable")
+                    .values(
+                        state="pending",
+                        due_at=case((delivered, now_ms()), else_=ratings.c.due_at),
+                        unsettled_until=_unsettled_for(LEASE_MS),
+                    )
+                )
+
+        self._ledger.write(write)
+
+
+_UNTROUBLED: dict[str, Any] = {
+    "attempts": 0,
+    "refused_ms": 0,
+    "refused_at": 0,
+    "last_error": None,
+}
 
 
 def new_lease() -> str:
@@ -253,11 +297,23 @@ def new_lease() -> str:
     return uuid.uuid4().hex
 
 
+def _still(claim: Claim) -> ColumnElement[bool]:
+    """Whether nobody has changed the rating since it was claimed."""
+    return ratings.c.revision == claim.rating.revision
+
+
+def _unsettled_for(milliseconds: int) -> ColumnElement[int]:
+    ends = now_ms() + milliseconds
+    return case((ratings.c.unsettled_until > ends, ratings.c.unsettled_until), else_=ends)
+
+
 def _claims() -> Any:
     return select(ratings, now_ms().label("now"))
 
 
 def _to_claim(row: RowMapping) -> Claim:
+    # A process that was down, or an outage in between, do not count.
+    since = min(row["now"] - row["refused_at"], _LONGEST_PAUSE_MS) if row["refused_at"] else 0
     return Claim(
         rating_id=row["rating_id"],
         lease=row["lease_owner"],
@@ -265,5 +321,5 @@ def _to_claim(row: RowMapping) -> Claim:
         rating=to_rating(row),
         attempts=row["attempts"],
         age_ms=max(0, row["now"] - row["changed_at"]),
-        unsettled_ms=max(0, row["unsettled_until"] - row["now"]),
+        refused_ms=row["refused_ms"] + max(0, since),
     )

@@ -6,13 +6,33 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Engine, create_engine, event, insert, make_url, select, text
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    insert,
+    inspect,
+    make_url,
+    select,
+    text,
+)
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError, SQLAlchemyError
+from sqlalchemy.schema import CreateColumn
 
-from agent_feedback.errors import ConfigurationError
+from agent_feedback.errors import ConfigurationError, Unavailable
 from agent_feedback.ledger.tables import ledger, metadata
 
 _SQLITE_BUSY_MS = 30_000
+_PATIENCE_SECONDS = 5
+# A database that vanished without a word is noticed by the operating system, within seconds.
+_NOTICE_ITS_DEATH = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 2,
+    "tcp_user_timeout": 20_000,
+}
 _ADVISORY_LOCK = 0x6167656E74  # any constant: it keeps workers from creating the tables at once
 
 
@@ -26,7 +46,14 @@ def open_engine(url_text: str) -> tuple[Engine, Engine]:
         url = make_url(url_text)
         if url.get_backend_name() == "sqlite":
             return _open_sqlite(url)
-        engine = create_engine(url, pool_size=8, pool_pre_ping=True, hide_parameters=True)
+        engine = create_engine(
+            url,
+            pool_size=8,
+            pool_timeout=_PATIENCE_SECONDS,
+            pool_pre_ping=True,
+            connect_args=_bounds(url),
+            hide_parameters=True,
+        )
         return engine, engine
     except (ArgumentError, NoSuchModuleError):
         raise ConfigurationError(
@@ -40,27 +67,55 @@ def open_engine(url_text: str) -> tuple[Engine, Engine]:
         ) from None
 
 
+def _bounds(url: URL) -> dict[str, int]:
+    """How long PostgreSQL's client waits, unless the URL says so: its own patience has no end."""
+    if url.get_backend_name() != "postgresql" or "psycopg" not in url.get_driver_name():
+        return {}
+    bounds = {"connect_timeout": _PATIENCE_SECONDS, **_NOTICE_ITS_DEATH}
+    return {name: value for name, value in bounds.items() if name not in url.query}
+
+
 def create_tables(engine: Engine) -> str:
-    """Create what is missing, one worker at a time; returns the ledger's own id.
+    """Create or upgrade the tables, one worker at a time; returns the ledger's own id.
 
     Raises:
-        ConfigurationError: the database cannot be reached or written.
+        ConfigurationError: the ledger cannot be where it is said to be.
+        Unavailable: its database cannot be used now.
     """
     try:
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":
                 connection.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": _ADVISORY_LOCK})
             metadata.create_all(connection)
+            _add_what_is_missing(connection)
             if known := connection.scalar(select(ledger.c.ledger_id)):
                 return str(known)
             ledger_id = uuid.uuid4().hex
             connection.execute(insert(ledger).values(ledger_id=ledger_id))
             return ledger_id
     except SQLAlchemyError as error:
-        raise ConfigurationError(
+        sentence = (
             f"The ledger at {engine.url.render_as_string(hide_password=True)} cannot be opened"
             f" ({type(error).__name__}): check AGENT_FEEDBACK_LEDGER_URL and that it is writable."
-        ) from None
+        )
+        # A server may come back by itself, and a full disk or a lock may go; a folder that takes
+        # no file stays what it is.
+        if isinstance(error, OperationalError) and "unable to open" not in str(error.orig):
+            raise Unavailable(sentence) from None
+        raise ConfigurationError(sentence) from None
+
+
+def _add_what_is_missing(connection: Connection) -> None:
+    """Give tables that an older version made the columns and indexes that came since."""
+    there = inspect(connection)
+    for table in metadata.sorted_tables:
+        known = {column["name"] for column in there.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in known:
+                added = CreateColumn(column).compile(dialect=connection.dialect)
+                connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {added}"))
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
 
 
 def _open_sqlite(url: URL) -> tuple[Engine, Engine]:

@@ -1,16 +1,14 @@
 """The ledger: what was asked and what was rated, durable before anybody is told "thanks".
 
 Ratings are desired state: one row per trace, person and name says what the rating should be.
-Rows are converted to :class:`~agent_feedback.model.Rating` here and nowhere else.
 """
 
 from __future__ import annotations
 
 import functools
-import json
 import logging
 import threading
-import uuid
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -22,16 +20,21 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from agent_feedback.errors import ConfigurationError, Unavailable
 from agent_feedback.ledger.engine import create_tables, open_engine
 from agent_feedback.ledger.group_commit import GroupCommit, QueueFull
+from agent_feedback.ledger.rows import new_row, to_columns, to_rating, to_turn, turn_columns
 from agent_feedback.ledger.tables import now_ms, ratings, turns
 from agent_feedback.ledger.turn_log import TurnLog
-from agent_feedback.model import Content, Rating, RatingKey, Turn, TurnState
+from agent_feedback.model import Rating, RatingKey, Turn
+from agent_feedback.threads import DaemonThreads
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 Transition = Callable[[Rating | None], Rating | None]
 """From what a rating is to what it should be; ``None`` or the same object changes nothing."""
 
-_WRITE_SECONDS = 5.0
+LEASE_MS = 20_000
+"""How long a delivery may hold a row: longer than its longest attempt takes."""
+_PATIENCE_SECONDS = 5.0
+_READERS = 16
 _TURNS_AT_ONCE = 500
 
 
@@ -51,13 +54,15 @@ class Ledger:
         self._opened = False
         self._identity = ""
         self._opening = threading.Lock()
+        self._readers = DaemonThreads(_READERS, "agent-feedback-read")
         self._turn_log = TurnLog(self._write_turns)
 
     def open(self) -> None:
         """Create what is missing; harmless when repeated, safe between workers.
 
         Raises:
-            ConfigurationError: the database cannot be reached or written.
+            ConfigurationError: the ledger cannot be where it is said to be.
+            Unavailable: its database cannot be used now.
         """
         with self._opening:
             if not self._opened:
@@ -69,11 +74,17 @@ class Ledger:
         self.open()
         return self._identity
 
-    def close(self) -> None:
-        """Write what is queued and let go of the database; a later use opens it again."""
-        self._turn_log.close()
+    def close(self, within: float = 10.0) -> None:
+        """Write what is queued and let go of the database; a later use opens it again.
+
+        Args:
+            within: How many seconds a database that hangs may take.
+        """
+        deadline = time.monotonic() + within
+        self._turn_log.close(within / 2)
         writer, self._writer = self._writer, GroupCommit(self._engine, prepare=self.open)
-        writer.close()
+        writer.close(max(0.0, deadline - time.monotonic()))
+        self._readers.close()
         self._opened = False
         self._engine.dispose()
         self._reader.dispose()
@@ -169,7 +180,7 @@ class Ledger:
 
         done = self._submit(write_unless_refused)
         try:
-            return done.result(_WRITE_SECONDS)
+            return done.result(_PATIENCE_SECONDS)
         except FutureTimeout:
             refused.set()
             raise _unavailable() from None
@@ -179,10 +190,19 @@ class Ledger:
 
     def read(self, query: Executable, convert: Callable[[RowMapping], T]) -> list[T]:
         """Run ``query`` and convert its rows."""
-        try:
+
+        def run() -> list[T]:
             self.open()
             with self._reader.connect() as connection:
                 return [convert(row) for row in connection.execute(query).mappings()]
+
+        # In a thread of its own: a database that hangs holds it, and not whoever asked.
+        rows = self._readers.submit(run)
+        try:
+            return rows.result(_PATIENCE_SECONDS)
+        except FutureTimeout:
+            rows.cancel()
+            raise _unavailable() from None
         except (SQLAlchemyError, ConfigurationError) as error:
             logger.warning("agent_feedback: the ledger failed (%s)", type(error).__name__)
             raise _unavailable() from None
@@ -210,7 +230,7 @@ class Ledger:
 
     def _turns(self, query: Select[Any]) -> list[Turn]:
         newest_first = query.order_by(turns.c.opened_at.desc()).limit(1000)
-        return self.read(newest_first, _to_turn)
+        return self.read(newest_first, to_turn)
 
 
 def _unavailable() -> Unavailable:
@@ -221,40 +241,13 @@ def _write_turns(connection: Connection, written: Sequence[Turn]) -> None:
     """Write many turns in three statements: their thread must leave the agent's alone."""
     ids = [turn.turn_id for turn in written]
     known = set(connection.scalars(select(turns.c.turn_id).where(turns.c.turn_id.in_(ids))))
-    rows = [(turn.turn_id, _turn_columns(turn)) for turn in written]
+    rows = [(turn.turn_id, turn_columns(turn)) for turn in written]
     new = [{"turn_id": i, **row} for i, row in rows if i not in known]
     changed = [{"known_id": i, **row} for i, row in rows if i in known]
     if new:
         connection.execute(insert(turns), new)
     if changed:
         connection.execute(update(turns).where(turns.c.turn_id == bindparam("known_id")), changed)
-
-
-def _turn_columns(turn: Turn) -> dict[str, Any]:
-    return {
-        "trace_id": turn.trace_id,
-        "client_request_id": turn.client_request_id,
-        "session_id": turn.session_id,
-        "user_id": turn.user_id,
-        "asker": turn.asker,
-        "state": turn.state.value,
-        "opened_at": turn.opened_at,
-        "closed_at": turn.closed_at,
-    }
-
-
-def _to_turn(row: RowMapping) -> Turn:
-    return Turn(
-        trace_id=row["trace_id"],
-        client_request_id=row["client_request_id"],
-        session_id=row["session_id"],
-        user_id=row["user_id"],
-        asker=row["asker"],
-        state=TurnState(row["state"]),
-        turn_id=row["turn_id"],
-        opened_at=row["opened_at"],
-        closed_at=row["closed_at"],
-    )
 
 
 def _change_one(
@@ -274,11 +267,13 @@ def _change_one(
     if row is None:
         try:
             with connection.begin_nested():
-                connection.execute(insert(ratings).values(_new_row(new)))
+                connection.execute(insert(ratings).values(new_row(new)))
         except IntegrityError:  # another replica was first: its row is what we change
             return _change_one(connection, key, transition, lease)
     else:
-        due = {"state": "pending", "attempts": 0, "due_at": now_ms(), "last_error": None}
+        due = {"state": "pending", "due_at": now_ms(), "last_error": None} | dict.fromkeys(
+            ("attempts", "refused_ms", "refused_at"), 0
+        )
         connection.execute(update(ratings).where(mine).values(**to_columns(new), **due))
     if lease:
         connection.execute(
@@ -287,61 +282,3 @@ def _change_one(
             .values(lease_owner=lease, lease_until=now_ms() + LEASE_MS)
         )
     return new
-
-
-LEASE_MS = 30_000
-"""How long a delivery may hold a row: longer than its longest attempt takes."""
-
-
-def to_rating(row: RowMapping) -> Rating:
-    """A row of ``ratings`` as a value."""
-    reasons = json.loads(row["reasons"]) if row["reasons"] else []
-    content = Content(json.loads(row["value"]), row["rationale"], tuple(reasons))
-    return Rating(
-        key=RatingKey(row["trace_id"], row["person"], row["name"]),
-        content=content,
-        assessment_id=row["assessment_id"],
-        store_id=row["store_id"],
-        withdrawn=row["withdrawn"],
-        revision=row["revision"],
-        delivered_revision=row["delivered_revision"],
-        changed_at=row["changed_at"],
-        client_request_id=row["client_request_id"],
-        clear_first=row["clear_first"],
-        undeliverable=row["state"] == "undeliverable",
-    )
-
-
-def to_columns(rating: Rating) -> dict[str, Any]:
-    """What of a row says what the rating should be."""
-    return {
-        "client_request_id": rating.client_request_id,
-        "value": json.dumps(rating.content.value),
-        "rationale": rating.content.rationale,
-        "reasons": json.dumps(rating.content.reasons),
-        "withdrawn": rating.withdrawn,
-        "clear_first": rating.clear_first,
-        "assessment_id": rating.assessment_id,
-        "store_id": rating.store_id,
-        "revision": rating.revision,
-        "changed_at": rating.changed_at,
-    }
-
-
-def _new_row(rating: Rating) -> dict[str, Any]:
-    return {
-        "rating_id": uuid.uuid4().hex,
-        "trace_id": rating.key.trace_id,
-        "person": rating.key.person,
-        "name": rating.key.name,
-        **to_columns(rating),
-        "state": "pending",
-        "delivered_revision": rating.delivered_revision,
-        "created_at": now_ms(),
-        "attempts": 0,
-        "due_at": now_ms(),
-        "lease_owner": None,
-        "lease_until": 0,
-        "unsettled_until": 0,
-        "last_error": None,
-    }

@@ -1,7 +1,10 @@
-"""The ledger's two tables, and the database's own clock.
+"""The ledger's tables, and the database's own clock.
 
 Sizes follow MLflow's columns (``client_request_id`` 50, ``source_id`` 250), so that nothing is
 accepted here that its database refuses later.
+
+Tables only ever gain columns, and those have defaults: what an older version made is upgraded in
+place, and processes of the older version go on working beside the newer one.
 """
 
 from __future__ import annotations
@@ -73,8 +76,13 @@ ratings = Table(
     Column("lease_until", BigInteger, nullable=False),
     Column("unsettled_until", BigInteger, nullable=False),
     Column("last_error", String(100)),
+    # How long MLflow has been answering that it will not take it, and when it last said so.
+    Column("refused_ms", BigInteger, nullable=False, server_default="0"),
+    Column("refused_at", BigInteger, nullable=False, server_default="0"),
+    Column("delivered_at", BigInteger, nullable=False, server_default="0"),
     UniqueConstraint("trace_id", "person", "name", name="agent_feedback_one_rating"),
     Index("agent_feedback_due", "state", "due_at"),
+    Index("agent_feedback_delivered", "delivered_at"),
 )
 
 

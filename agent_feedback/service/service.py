@@ -10,13 +10,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from functools import partial
 from typing import Any
 
 from agent_feedback.delivery import desired_state
-from agent_feedback.delivery.delivery import Delivered, Delivery
+from agent_feedback.delivery.attempt import Delivered
+from agent_feedback.delivery.delivery import Delivery
 from agent_feedback.delivery.desired_state import Transition
 from agent_feedback.delivery.reconciliation import is_mine
 from agent_feedback.doors.assessments import Assessments, StoreError, Trouble
@@ -34,6 +36,7 @@ from agent_feedback.model import (
 from agent_feedback.service.forms import Forms, RatingForm
 from agent_feedback.service.targets import Rateable, Target, Targets, session_name
 from agent_feedback.settings import Settings
+from agent_feedback.threads import DaemonThreads
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +95,11 @@ class Service:
         self._guard = guard
         self._forms = Forms(settings)
         self._targets = Targets(ledger, store, settings.raters)
-        self._lookers = _lookers()
+        self._lookers = DaemonThreads(8, "agent-feedback-look")
 
     def close(self) -> None:
         """Let go of the threads; a later use starts others."""
-        lookers, self._lookers = self._lookers, _lookers()
-        lookers.shutdown(wait=False, cancel_futures=True)
+        self._lookers.close()
 
     def submit(self, target: Target, form: RatingForm, person: Identity) -> Submission:
         """Create or change the person's rating of an answer, or several dimensions of it at once.
@@ -194,7 +196,10 @@ class Service:
         def noted(key: RatingKey, transition: Transition) -> Transition:
             def transition_and_note(old: Rating | None) -> Rating | None:
                 before[key] = old
-                return transition(old)
+                new = transition(old)
+                if new is None or new is old or new.client_request_id is not None:
+                    return new
+                return replace(new, client_request_id=trace.client_request_id)
 
             return transition_and_note
 
@@ -288,7 +293,8 @@ class Service:
         for found in sorted(stored.assessments, key=lambda each: each.updated_at):
             key = RatingKey(stored.trace_id, person.user_id, found.name)
             if found.valid and self._is_own(found, key):
-                newest[found.name] = desired_state.adopted(key, found)
+                rating = desired_state.adopted(key, found)
+                newest[found.name] = replace(rating, client_request_id=stored.client_request_id)
         return list(newest.values())
 
     def _look_at(self, trace_ids: Sequence[str]) -> dict[str, StoredTrace]:
@@ -301,11 +307,12 @@ class Service:
             try:
                 return None if hangs.is_set() else self._store.look(trace_id)
             except StoreError as error:
-                if error.trouble in (Trouble.UNKNOWN, Trouble.TEMPORARY):
+                if error.trouble in (Trouble.UNKNOWN, Trouble.LOCKED_OUT, Trouble.BUSY):
                     hangs.set()
                 return None
 
-        return {s.trace_id: s for s in self._lookers.map(look_or_skip, trace_ids) if s}
+        looks = [self._lookers.submit(partial(look_or_skip, each)) for each in trace_ids]
+        return {found.trace_id: found for look in looks if (found := look.result())}
 
     def _stored_session(self, session_id: str) -> list[StoredTrace]:
         if self._delivery.is_away:
@@ -321,10 +328,6 @@ def _starting_from(found: Assessment | None, key: RatingKey, then: Transition) -
     if found is None:
         return then
     return lambda old: then(old if old is not None else desired_state.adopted(key, found))
-
-
-def _lookers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(8, thread_name_prefix="agent-feedback-look")
 
 
 def _now() -> int:

@@ -196,6 +196,7 @@ class StatusBody(BaseModel):
                     "pending": 2,
                     "oldest_pending_seconds": 3.5,
                     "undeliverable": 0,
+                    "deliveries_per_minute": 12,
                     "last_error": "RESOURCE_DOES_NOT_EXIST",
                     "mlflow": "ok",
                     "durability": "durable",
@@ -206,7 +207,8 @@ class StatusBody(BaseModel):
 
     pending: int
     oldest_pending_seconds: float
-    undeliverable: int
+    undeliverable: int = Field(description="MLflow will never take these; they are kept.")
+    deliveries_per_minute: int = Field(description="In the last 60 seconds, by every process.")
     last_error: str | None = Field(description="The class of the newest failure still waiting.")
     mlflow: str = Field(description='"ok", or "away" while it does not answer.')
     durability: str = Field(description='"durable", or "until_redeploy" on an ephemeral disk.')

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from agent_feedback.delivery import delivery as delivery_module
+from agent_feedback.delivery import availability
 from agent_feedback.delivery.delivery import Delivery
+from agent_feedback.ledger import delivery_queue
 from agent_feedback.ledger.delivery_queue import DeliveryQueue
 from agent_feedback.ledger.ledger import Ledger
 from tests.support.assessments import FakeStore
@@ -47,8 +48,9 @@ def delivery(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Delivery]:
     """Give a delivery that has not started, and whose pauses are short."""
-    monkeypatch.setattr(delivery_module, "_PROBE_SECONDS", 0.1)
-    monkeypatch.setattr(delivery_module, "_UNSETTLED_MS", 500)
+    monkeypatch.setattr(availability, "_PROBE_SECONDS", 0.1)
+    monkeypatch.setattr(delivery_queue, "UNSETTLED_MS", 500)
+    monkeypatch.setattr(delivery_queue, "LAST_LOOK_MS", 300)
     made = Delivery(queue, store, is_open=open_traces.__contains__, retention_days=30)
     yield made
     made.stop()

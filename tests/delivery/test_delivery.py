@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from agent_feedback.delivery import delivery as delivery_module
 from agent_feedback.delivery.delivery import Delivery
 from agent_feedback.doors.assessments import Trouble
+from agent_feedback.ledger import delivery_queue
 from agent_feedback.ledger.delivery_queue import DeliveryQueue, new_lease
 from agent_feedback.ledger.ledger import Ledger
+from agent_feedback.ledger.statistics import delivery_statistics
 from agent_feedback.model import Content, Rating, RatingKey
 from tests.support.assessments import FakeStore, assessment, mark
 from tests.support.ledgers import KEY, become, flipped, keys
@@ -49,7 +50,7 @@ def test_a_rating_lands_by_itself(
     delivery.start()
     assert settled(queue)
     assert store.held() == {rating.assessment_id: True}
-    assert store.calls == ["look", "create"]
+    assert store.calls == ["look", "create", "look"]
 
 
 def test_a_receipt_comes_when_mlflow_has_it(
@@ -85,7 +86,7 @@ def test_nobody_is_told_who_stopped_waiting(ledger: Ledger, delivery: Delivery) 
 
 @pytest.mark.parametrize("replaces_ids", [False, True])
 @pytest.mark.parametrize("done", [True, False])
-@pytest.mark.parametrize("trouble", [Trouble.UNKNOWN, Trouble.TEMPORARY])
+@pytest.mark.parametrize("trouble", [Trouble.UNKNOWN, Trouble.BUSY, Trouble.LOCKED_OUT])
 def test_a_create_that_failed_is_not_doubled(
     ledger: Ledger,
     queue: DeliveryQueue,
@@ -117,7 +118,7 @@ def test_a_late_create_is_cleaned_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An attempt that takes effect after the next one succeeded leaves no second assessment."""
-    monkeypatch.setattr(delivery_module, "_UNSETTLED_MS", 2000)
+    monkeypatch.setattr(delivery_queue, "UNSETTLED_MS", 2000)
     store.replaces_ids = True
     store.fails = [("create", Trouble.UNKNOWN, False)]
     rated(ledger)
@@ -274,7 +275,9 @@ def test_what_cannot_be_delivered_is_kept(
     store.fails = [("create", trouble, False)]
     rated(ledger)
     delivery.start()
-    status = eventually(queue.status, lambda seen: seen.last_error is not None)
+    status = eventually(
+        lambda: delivery_statistics(ledger), lambda seen: seen.last_error is not None
+    )
     assert (status.undeliverable, status.last_error) == (undeliverable, trouble.name)
     time.sleep(0.3)
     assert store.calls.count("create") == 1
@@ -310,7 +313,9 @@ def test_a_stop_leaves_the_rest_for_the_next_start(
     store.delay_seconds = 0.0
     ledger.change({key: become(_later(key.trace_id)) for key in keys(40)})
     delivery.start()
-    done = eventually(queue.status, lambda status: status.pending == 0, within=5)
+    done = eventually(
+        lambda: delivery_statistics(ledger), lambda status: status.pending == 0, within=5
+    )
     held = [len(assessments) for assessments in store.traces.values()]
     assert (done.pending, held) == (0, [1] * 40)
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from agent_feedback.delivery.reconciliation import Plan, Retry, after_failure, is_mine, plan
-from agent_feedback.doors.assessments import LEDGER_KEY, Trouble
+from agent_feedback.doors.assessments import LEDGER_KEY, StoreError, Trouble
 from agent_feedback.model import ANONYMOUS, CORRECTION, Assessment, Content, Rating, RatingKey
 from tests.support.assessments import OURS, assessment, mark, trace
 from tests.support.ledgers import KEY
@@ -157,30 +157,51 @@ def test_only_a_newer_rating_of_another_ledger_wins(
     )
     assert made.yield_to is (found if yields else None)
     if yields:
-        assert made == Plan(delete=("a-other",), yield_to=found)
+        assert made == Plan(delete=("a-other",), yield_to=found, contested=True)
+
+
+DAY_MS = 86_400_000
 
 
 @pytest.mark.parametrize(
-    ("trouble", "attempts", "age_ms", "jitter", "retry"),
+    ("trouble", "attempts", "age_ms", "refused_ms", "jitter", "retry"),
     [
-        (Trouble.NOT_FOUND, 0, 0, 0.0, Retry(0.3)),
-        (Trouble.NOT_FOUND, 50, 14_999, 1.0, Retry(0.5)),
-        (Trouble.NOT_FOUND, 0, 15_000, 0.5, Retry(0.5)),
-        (Trouble.NOT_FOUND, 99, 60_000, 0.5, Retry(60.0)),
-        (Trouble.NOT_FOUND, 99, 86_400_001, 0.5, Retry(None)),
-        (Trouble.REFUSED, 0, 0, 0.0, Retry(300.0)),
-        (Trouble.REFUSED, 0, 86_400_001, 0.0, Retry(None)),
-        (Trouble.IMPOSSIBLE, 0, 0, 0.0, Retry(None)),
-        (Trouble.TEMPORARY, 0, 0, 0.5, Retry(0.5)),
-        (Trouble.TEMPORARY, 3, 0, 0.5, Retry(4.0)),
-        (Trouble.TEMPORARY, 10_000, 999_999_999, 0.5, Retry(60.0)),
-        (Trouble.UNKNOWN, 1, 0, 0.5, Retry(1.0, unsettled=True)),
+        (Trouble.NOT_FOUND, 0, 0, 0, 0.0, Retry(0.3, refused=True)),
+        (Trouble.NOT_FOUND, 50, 14_999, 0, 1.0, Retry(0.5, refused=True)),
+        (Trouble.NOT_FOUND, 0, 15_000, 15_000, 0.5, Retry(0.5, refused=True)),
+        (Trouble.NOT_FOUND, 99, 60_000, 60_000, 0.5, Retry(60.0, refused=True)),
+        (Trouble.NOT_FOUND, 99, DAY_MS, DAY_MS + 1, 0.5, Retry(None)),
+        # A day of outage is no day of MLflow's saying no.
+        (Trouble.NOT_FOUND, 99, 9 * DAY_MS, 0, 0.5, Retry(60.0, refused=True)),
+        (Trouble.REFUSED, 0, 0, 0, 0.0, Retry(300.0, refused=True)),
+        (Trouble.REFUSED, 9, 9 * DAY_MS, DAY_MS, 1.0, Retry(330.0, refused=True)),
+        (Trouble.REFUSED, 0, DAY_MS, DAY_MS + 1, 0.0, Retry(None)),
+        (Trouble.IMPOSSIBLE, 0, 0, 0, 0.0, Retry(None)),
+        (Trouble.BUSY, 0, 0, 0, 0.5, Retry(0.5)),
+        (Trouble.BUSY, 3, 0, 0, 0.5, Retry(4.0)),
+        (Trouble.LOCKED_OUT, 10_000, 9 * DAY_MS, 9 * DAY_MS, 0.5, Retry(60.0)),
+        (Trouble.UNKNOWN, 1, 0, 0, 0.5, Retry(1.0, unsettled=True)),
+        (Trouble.UNKNOWN, 99, 9 * DAY_MS, 9 * DAY_MS, 0.5, Retry(60.0, unsettled=True)),
     ],
 )
 def test_a_failure_decides_when_to_try_again(
-    trouble: Trouble, attempts: int, age_ms: int, jitter: float, retry: Retry
+    trouble: Trouble, attempts: int, age_ms: int, refused_ms: int, jitter: float, retry: Retry
 ) -> None:
     """Soon in the export gap, ever later in an outage, never where it cannot work."""
-    decided = after_failure(trouble, attempts=attempts, age_ms=age_ms, jitter=jitter)
-    assert decided.unsettled is retry.unsettled
+    decided = after_failure(
+        StoreError(trouble, "X"),
+        attempts=attempts,
+        age_ms=age_ms,
+        refused_ms=refused_ms,
+        jitter=jitter,
+    )
+    assert (decided.unsettled, decided.refused) == (retry.unsettled, retry.refused)
     assert decided.seconds == (None if retry.seconds is None else pytest.approx(retry.seconds))
+
+
+@pytest.mark.parametrize(("asked_for", "waits"), [(30.0, 30.0), (0.1, 0.5)])
+def test_who_asks_for_patience_gets_it(asked_for: float, waits: float) -> None:
+    """``Retry-After`` lengthens a pause, and never shortens it."""
+    busy = StoreError(Trouble.BUSY, "X", retry_after=asked_for)
+    decided = after_failure(busy, attempts=0, age_ms=0, refused_ms=0, jitter=0.5)
+    assert decided.seconds == pytest.approx(waits)

@@ -10,8 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
+from agent_feedback.ledger import delivery_queue
 from agent_feedback.ledger.delivery_queue import Claim, DeliveryQueue, new_lease
 from agent_feedback.ledger.ledger import Ledger
+from agent_feedback.ledger.statistics import delivery_statistics
 from agent_feedback.ledger.tables import now_ms, ratings
 from agent_feedback.model import Assessment, Content, Rating
 from tests.support.ledgers import KEY, flipped, keys, rated, rating, turn
@@ -43,7 +45,8 @@ def test_what_is_new_can_be_claimed_at_once(ledger: Ledger, queue: DeliveryQueue
     claim = claimed(queue)
     assert claim.rating == rating()
     assert claim.attempts == 0
-    assert claim.unsettled_ms == 0
+    assert claim.refused_ms == 0
+    assert claim.seconds_left > 15
     assert queue.held(claim.lease)[0].rating_id == claim.rating_id
 
 
@@ -164,12 +167,14 @@ def test_mlflows_return_makes_everything_due(ledger: Ledger, queue: DeliveryQueu
     assert [claim.attempts for claim in queue.claim(8)] == [0, 0]
 
 
-def test_an_unknown_outcome_is_looked_at_once_more(ledger: Ledger, queue: DeliveryQueue) -> None:
+def test_an_unknown_outcome_is_looked_at_once_more(
+    ledger: Ledger, queue: DeliveryQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """After an attempt that may still take effect, a rating is settled only later."""
+    monkeypatch.setattr(delivery_queue, "UNSETTLED_MS", 400)
     rated(ledger)
-    queue.postpone(claimed(queue), 0, "TIMEOUT", unsettled_ms=400)
+    queue.postpone(claimed(queue), 0, "TIMEOUT", unsettled=True)
     again = claimed(queue)
-    assert 0 < again.unsettled_ms <= 400
     queue.settle(again, None)
     assert not state_of(ledger).pending
     assert queue.claim(8) == []
@@ -178,17 +183,96 @@ def test_an_unknown_outcome_is_looked_at_once_more(ledger: Ledger, queue: Delive
     assert queue.seconds_until_due() is None
 
 
+def test_an_unknown_outcome_stays_unknown_while_mlflow_is_away(
+    ledger: Ledger, queue: DeliveryQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the outage lasts, the last look comes a while after MLflow answered again."""
+    monkeypatch.setattr(delivery_queue, "UNSETTLED_MS", 300)
+    rated(ledger)
+    queue.postpone(claimed(queue), 0, "TIMEOUT", unsettled=True)
+    time.sleep(0.4)
+    queue.settle(claimed(queue), None)
+    wait = queue.seconds_until_due()
+    assert wait is not None
+    assert 0.1 < wait <= 0.3
+
+
+def test_another_replicas_attempt_is_looked_for(ledger: Ledger, queue: DeliveryQueue) -> None:
+    """Where a ledger of another replica writes too, a last look comes when its lease is over."""
+    rated(ledger)
+    queue.settle(claimed(queue), None, look_again=True)
+    assert not state_of(ledger).pending
+    wait = queue.seconds_until_due()
+    assert wait is not None
+    assert 15 < wait <= 20
+    assert queue.seconds_until_due(but_for_looks=True) is None
+
+
+def test_who_came_late_looks_again(ledger: Ledger, queue: DeliveryQueue) -> None:
+    """A delivery that outlived its lease may have undone a later one: somebody looks."""
+    rated(ledger)
+    late = claimed(queue)
+    set_columns(ledger, lease_until=now_ms() - 1)
+    queue.settle(claimed(queue), None)
+    assert queue.seconds_until_due() is None
+    queue.settle(late, "a-late")
+    assert state_of(ledger).store_id is None
+    assert claimed(queue).rating.revision == 1
+
+
+def test_only_the_time_of_refusals_counts(ledger: Ledger, queue: DeliveryQueue) -> None:
+    """How long MLflow has said no is the sum between its answers; an outage in between is not."""
+    rated(ledger)
+    queue.postpone(claimed(queue), 0, "NOT_FOUND", refused=True)
+    set_columns(ledger, refused_at=now_ms() - 50_000)
+    once = claimed(queue)
+    assert 50_000 <= once.refused_ms < 60_000
+    queue.postpone(once, 0, "NOT_FOUND", refused=True)
+    set_columns(ledger, refused_at=now_ms() - 9_000_000)
+    capped = claimed(queue)
+    assert 650_000 <= capped.refused_ms < 660_000
+    queue.postpone(capped, 0, "TIMEOUT")
+    set_columns(ledger, changed_at=1)
+    assert claimed(queue).refused_ms == once.refused_ms
+
+
+def test_a_return_hastens_nothing_that_was_refused(ledger: Ledger, queue: DeliveryQueue) -> None:
+    """What MLflow answered it will not take now is no better off for its having been away."""
+    rated(ledger)
+    queue.postpone(claimed(queue), 300, "PERMISSION_DENIED", refused=True)
+    queue.hasten()
+    assert queue.claim(8) == []
+
+
+def test_what_was_not_begun_is_given_back(ledger: Ledger, queue: DeliveryQueue) -> None:
+    """A released claim is due at once, for whoever comes, and costs no attempt."""
+    rated(ledger)
+    queue.release(claimed(queue))
+    assert claimed(queue).attempts == 0
+
+
+def test_an_operator_can_put_the_undeliverable_back(ledger: Ledger, queue: DeliveryQueue) -> None:
+    """After the cause is gone, one word tries them all again, as if they were new."""
+    rated(ledger, *keys(3))
+    for claim in queue.claim(2):
+        queue.give_up(claim, "ENDPOINT_NOT_FOUND")
+    assert queue.retry() == 2
+    assert queue.retry() == 0
+    assert {claim.attempts for claim in queue.claim(8)} == {0}
+    assert delivery_statistics(ledger).last_error is None
+
+
 def test_what_can_never_work_is_kept_and_counted(ledger: Ledger, queue: DeliveryQueue) -> None:
     """An undeliverable rating is not tried again, is counted, and lives on with a change."""
     rated(ledger)
     queue.give_up(claimed(queue), "INVALID_PARAMETER_VALUE")
     assert queue.claim(8) == []
     assert state_of(ledger).undeliverable
-    status = queue.status()
+    status = delivery_statistics(ledger)
     assert (status.undeliverable, status.last_error) == (1, "INVALID_PARAMETER_VALUE")
     ledger.change({KEY: flipped})
     assert claimed(queue).rating.revision == 2
-    assert queue.status().undeliverable == 0
+    assert delivery_statistics(ledger).undeliverable == 0
 
 
 def test_another_replicas_newer_rating_takes_the_row_over(
@@ -227,13 +311,13 @@ def test_the_status_counts_what_waits(ledger: Ledger, queue: DeliveryQueue) -> N
     first, second = keys(2)
     rated(ledger, first, changed_at=now - 60_000)
     rated(ledger, second, changed_at=now)
-    status = queue.status()
+    status = delivery_statistics(ledger)
     assert (status.pending, status.undeliverable, status.last_error) == (2, 0, None)
     assert 59 < status.oldest_pending_seconds < 70
     for claim in queue.claim(8):
         queue.settle(claim, None)
-    assert queue.status().pending == 0
-    assert queue.status().oldest_pending_seconds == 0
+    assert delivery_statistics(ledger).pending == 0
+    assert delivery_statistics(ledger).oldest_pending_seconds == 0
 
 
 def test_the_retention_ends_turns_and_delivered_ratings(
@@ -246,6 +330,7 @@ def test_the_retention_ends_turns_and_delivered_ratings(
     rated(ledger, young, changed_at=now)
     for claim in queue.claim(8):
         queue.settle(claim, None)
+    set_columns(ledger, delivered_at=now_ms() - 2 * DAY_MS)
     rated(ledger, undelivered, changed_at=now - 2 * DAY_MS)
     for turn_id, opened_at in (("8", now - 2 * DAY_MS), ("9", now)):
         ledger.record(turn(turn_id, opened_at=opened_at))

@@ -45,7 +45,7 @@ def test_a_ledger_locked_for_too_long_refuses(
     on_file: Ledger, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the bound a write is refused, and what was refused does not appear afterwards."""
-    monkeypatch.setattr(ledger_module, "_WRITE_SECONDS", 0.3)
+    monkeypatch.setattr(ledger_module, "_PATIENCE_SECONDS", 0.3)
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         begun = time.monotonic()

@@ -178,7 +178,7 @@ def test_an_older_word_yields_to_a_newer_one(
     assert mine.value is (not wins)
 
 
-@pytest.mark.parametrize("trouble", [Trouble.UNKNOWN, Trouble.TEMPORARY])
+@pytest.mark.parametrize("trouble", [Trouble.UNKNOWN, Trouble.BUSY])
 def test_a_create_that_was_done_and_failed_is_not_doubled(
     open_feedback: OpenFeedback, monkeypatch: pytest.MonkeyPatch, trouble: Trouble
 ) -> None:

@@ -116,7 +116,7 @@ def test_a_ledger_that_cannot_be_written_is_503(
     open_site: OpenSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Never a 2xx that is not durable; once it can be written again, ratings are taken again."""
-    monkeypatch.setattr(ledger_module, "_WRITE_SECONDS", 0.5)
+    monkeypatch.setattr(ledger_module, "_PATIENCE_SECONDS", 0.5)
     site, trace_id = open_site(), stored_trace()
     with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
