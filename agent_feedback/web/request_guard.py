@@ -10,7 +10,6 @@ import json
 import time
 from collections.abc import Sequence
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -68,7 +67,7 @@ class RequestGuard:
         if fetch_site is not None:
             allowed = fetch_site in ("same-origin", "none")
         else:
-            allowed = origin is None or urlsplit(origin).netloc.lower() == _host(request)
+            allowed = origin is None or origin.partition("://")[2].lower() == _host(request)
         if not allowed:
             raise NotAllowed("Pages of other sites may not send feedback here.")
 

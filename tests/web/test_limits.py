@@ -31,6 +31,9 @@ SITES: dict[str, tuple[dict[str, str], bool]] = {
     "another port": ({"origin": f"https://{HERE}:8443"}, False),
     "a sandboxed page": ({"origin": "null"}, False),
     "an empty origin": ({"origin": ""}, False),
+    "an origin that is no address": ({"origin": "https://[::1"}, False),
+    "our origin with a path": ({"origin": f"https://{HERE}/x"}, False),
+    "our origin as somebody's": ({"origin": f"https://{HERE}@evil.example"}, False),
     "our origin behind a proxy": (
         {"origin": "https://public.example", "x-forwarded-host": "public.example"},
         True,
