@@ -7,7 +7,6 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import event
 
 from agent_feedback.doors.assessments import Assessments
 from agent_feedback.ledger.ledger import Ledger
@@ -24,7 +23,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 
 
 class Recorder:
-    """Writes down, in order, what a request makes the ledger, its database and MLflow's door do."""
+    """Writes down, in order, what a request makes the ledger and MLflow's door do."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -35,32 +34,23 @@ class Recorder:
             self.calls.append(what)
 
     @contextmanager
-    def listening(self, monkeypatch: pytest.MonkeyPatch, world: World) -> Iterator[None]:
-        """Record every method of the ledger and of MLflow's door, and every SQL statement."""
+    def listening(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        """Record every method of the ledger, with the statements read, and of MLflow's door."""
         with monkeypatch.context() as patch:
             for recorded in RECORDED:
                 for name, method in vars(recorded).items():
                     if callable(method) and not name.startswith("__"):
                         patch.setattr(recorded, name, self._noting(recorded, name, method))
-            ledger = world.feedback._parts._ledger
-            engines = {ledger._engine, ledger._reader}
-            for engine in engines:
-                event.listen(engine, "before_cursor_execute", self._statement)
-            try:
-                yield
-            finally:
-                for engine in engines:
-                    event.remove(engine, "before_cursor_execute", self._statement)
+            yield
 
     def _noting(self, owner: type, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def noted(*args: Any, **kwargs: Any) -> Any:
-            self.note(f"{owner.__name__}.{name}")
+            # A read's statement too: with its placeholders, and without what they stand for.
+            statement = f" {args[1]}" if (owner, name) == (Ledger, "read") else ""
+            self.note(f"{owner.__name__}.{name}{statement}")
             return method(*args, **kwargs)
 
         return noted
-
-    def _statement(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        self.note(statement)
 
 
 @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS.keys())
@@ -82,7 +72,7 @@ def test_a_foreign_id_is_as_unknown_as_none(
 
     def seen(assessment_id: str) -> tuple[int, str, list[str], tuple[str, ...]]:
         recorder = Recorder()
-        with recorder.listening(monkeypatch, world):
+        with recorder.listening(monkeypatch):
             answer: httpx.Response = world.send(
                 path=f"/{assessment_id}",
                 headers=headers,
@@ -98,4 +88,4 @@ def test_a_foreign_id_is_as_unknown_as_none(
     assert status in (404, 422)
     if status == 404:
         assert "Assessments.look" in calls
-        assert any(call.startswith("SELECT") for call in calls)
+        assert any(call.startswith("Ledger.read SELECT") for call in calls)
