@@ -88,6 +88,11 @@ class Application:
                 " this app without one, set AGENT_FEEDBACK_USER_ID_SOURCE=none.",
                 ", ".join(self.settings.user_id_source),
             )
+        if "*" in self.settings.trusted_proxies:
+            logger.warning(
+                "agent_feedback: trusted_proxies=* lets every caller name the person who rates:"
+                " that is for networks which nobody else can reach."
+            )
         self._delivery.start()
 
     def stop(self) -> None:

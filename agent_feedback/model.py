@@ -173,7 +173,8 @@ class StoredTrace:
     """What MLflow knows of a trace: the mark of who asked, and its assessments.
 
     ``is_whole`` is false for a moment after the trace ended: MLflow stores the spans first, and
-    what was said of the trace (whose it is, too) after them.
+    what was said of the trace (whose it is, too) after them. ``experiment_id`` is where it lives;
+    ``None`` in Unity Catalog, whose traces' ids say it.
     """
 
     trace_id: str
@@ -181,3 +182,4 @@ class StoredTrace:
     asker: str | None
     assessments: tuple[Assessment, ...] = ()
     is_whole: bool = True
+    experiment_id: str | None = None

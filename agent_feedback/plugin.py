@@ -23,6 +23,7 @@ from agent_feedback.service.forms import RatingForm
 from agent_feedback.service.service import Receipt, Submission
 from agent_feedback.service.targets import Target
 from agent_feedback.settings import Settings
+from agent_feedback.web.cross_origin import CrossOriginMiddleware
 from agent_feedback.web.lifespan import LifespanMiddleware
 from agent_feedback.web.routes import Routes
 
@@ -156,7 +157,13 @@ class AgentFeedback:
     def _attach(self, app: FastAPI) -> None:
         parts = self._parts
         routes = Routes(parts.service, parts.callers, parts.settings, parts.waiting, parts.status)
+        chosen = parts.settings
         try:
+            app.add_middleware(
+                CrossOriginMiddleware,
+                prefix=chosen.prefix,
+                allowed_origins=chosen.allowed_origins,
+            )
             app.add_middleware(ExchangeMiddleware, current=parts.current)
             app.add_middleware(LifespanMiddleware, start=parts.start, stop=parts.stop)
         except RuntimeError:

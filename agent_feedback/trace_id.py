@@ -51,6 +51,11 @@ def complete(bare_id: str, location: str | None) -> str:
     return f"trace:/{location}/{bare_id}" if location else f"tr-{bare_id}"
 
 
+def place_of(trace_id: str) -> str | None:
+    """The Unity Catalog place that an id names; ``None`` for a trace of an experiment."""
+    return trace_id.split("/")[1] if _CATALOG_FORM.fullmatch(trace_id) else None
+
+
 def to_assessments_id(trace_id: str) -> str:
     """The id that MLflow's assessment API takes for a trace.
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_feedback.text import clean
+from agent_feedback.text import clean, is_name, spreadsheet_safe
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from agent_feedback.text import clean
     [
         ("", ""),
         ("good", "good"),
-        ("  good \n", "good"),
+        ("  good \n", "  good \n"),
         ("one\n\ttwo", "one\n\ttwo"),
         ("one\r\ntwo", "one\ntwo"),
         ("a\x00b\x1bc\x7fd\x85e", "abcde"),
@@ -24,8 +24,8 @@ from agent_feedback.text import clean
         ("e\N{COMBINING ACUTE ACCENT}", "é"),
         ("a\N{RIGHT-TO-LEFT OVERRIDE}b\N{LEFT-TO-RIGHT ISOLATE}c", "abc"),
         ("\N{FAMILY}\N{ZERO WIDTH JOINER}x", "\N{FAMILY}\N{ZERO WIDTH JOINER}x"),
-        ("שלום", "שלום"),
-        ("\x00 \ud800 ", ""),
+        ("שלום\N{RIGHT-TO-LEFT MARK}!", "שלום\N{RIGHT-TO-LEFT MARK}!"),
+        ("\x00 \ud800 ", "  "),
     ],
 )
 def test_typed_text_is_kept_without_what_nobody_sees(typed: str, kept: str) -> None:
@@ -41,3 +41,43 @@ def test_any_text_becomes_one_that_every_store_takes(typed: str) -> None:
     assert "\x00" not in kept
     assert unicodedata.is_normalized("NFC", kept)
     assert clean(kept) == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "good"),
+    [
+        ("conversation-1", True),
+        ("Zoë's", True),
+        ("x" * 250, True),
+        ("x" * 251, False),
+        ("", False),
+        ("a\x00b", False),
+        ("a\nb", False),
+        ("a\ud800b", False),
+        ("a\u202eb", False),
+    ],
+)
+def test_a_name_is_short_and_visible(text: str, good: bool) -> None:
+    """Every store takes it, and it looks like what it is."""
+    assert is_name(text, 250) is good
+
+
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("", ""),
+        ("good", "good"),
+        ("2 + 2 = 4", "2 + 2 = 4"),
+        ('=HYPERLINK("http://evil.example","x")', '\'=HYPERLINK("http://evil.example","x")'),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("\t=1", "'\t=1"),
+        ("\n=1", "'\n=1"),
+        ("  =1", "'  =1"),
+        ("\N{FULLWIDTH EQUALS SIGN}1", "'\N{FULLWIDTH EQUALS SIGN}1"),
+    ],
+)
+def test_no_cell_of_an_export_is_a_formula(text: str, cell: str) -> None:
+    """A spreadsheet shows what was typed instead of running it."""
+    assert spreadsheet_safe(text) == cell

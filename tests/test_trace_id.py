@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent_feedback import InvalidFeedback
-from agent_feedback.trace_id import complete, is_bare, parse, to_assessments_id
+from agent_feedback.trace_id import complete, is_bare, parse, place_of, to_assessments_id
 
 HEX = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 FORMS = [
@@ -88,3 +88,17 @@ def test_only_a_bare_id_lacks_its_location(text: str, bare: bool) -> None:
 def test_a_bare_id_gets_its_experiments_form(location: str | None, completed: str) -> None:
     """A bare id becomes the id that the span of such a trace says, and that is a known form."""
     assert parse(complete(HEX, location)) == completed
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (f"tr-{HEX}", None),
+        (HEX, None),
+        (f"trace:/main.support/{HEX}", "main.support"),
+        (f"trace:/main.support.agent/{HEX}", "main.support.agent"),
+    ],
+)
+def test_an_id_of_unity_catalog_says_its_place(text: str, place: str | None) -> None:
+    """What lies elsewhere is not this application's."""
+    assert place_of(text) == place

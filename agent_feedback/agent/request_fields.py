@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
+
+from agent_feedback.text import is_name
 
 _CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,50}")
 _LONGEST = 250  # MLflow's limit for a trace's metadata
@@ -48,11 +49,7 @@ def usable_name(value: object) -> str | None:
 
     A trace whose metadata holds a NUL or a lone surrogate is refused as a whole by the database.
     """
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST:
-        return None
-    # The first question is a quick one; an emoji's joiner is no letter either, but can be kept.
-    fine = value.isprintable() or not any(unicodedata.category(c) in ("Cc", "Cs") for c in value)
-    return value if fine else None
+    return value if isinstance(value, str) and is_name(value, _LONGEST) else None
 
 
 def _get(holder: Any, name: str) -> Any:

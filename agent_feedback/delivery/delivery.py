@@ -19,6 +19,7 @@ from agent_feedback.delivery.availability import Availability
 from agent_feedback.delivery.reconciliation import after_failure
 from agent_feedback.doors.assessments import Assessments, StoreError, Trouble
 from agent_feedback.errors import Unavailable
+from agent_feedback.guard import origin_of
 from agent_feedback.ledger.delivery_queue import Claim, DeliveryQueue
 from agent_feedback.model import Rating, RatingKey
 from agent_feedback.threads import DaemonThreads
@@ -132,7 +133,7 @@ class Delivery:
             for claim in self._queue.held(lease):
                 self._submit(claim, self._deliver)
         except Unavailable:  # claimed once their lease has run out
-            logger.debug("agent_feedback: a delivery waits for its lease", exc_info=True)
+            logger.debug("agent_feedback: a delivery waits for its lease")
 
     # -- the dispatcher's thread --------------------------------------------------------------
 
@@ -142,8 +143,8 @@ class Delivery:
                 pause = self._step()
             except Unavailable:
                 pause = 1.0
-            except Exception:
-                logger.exception("agent_feedback: delivery failed and goes on")
+            except Exception as error:
+                logger.error("agent_feedback: delivery failed and goes on\n%s", origin_of(error))
                 pause = _IDLE_SECONDS
             self._wake.wait(pause)
             self._wake.clear()
@@ -202,8 +203,10 @@ class Delivery:
             self._try_to_deliver(claim)
         except Unavailable:
             logger.debug("agent_feedback: the ledger is away; the lease runs out by itself")
-        except Exception:
-            logger.exception("agent_feedback: a delivery failed; it is tried again")
+        except Exception as error:
+            logger.error(
+                "agent_feedback: a delivery failed; it is tried again\n%s", origin_of(error)
+            )
         finally:
             with self._lock:
                 self._under_way -= 1

@@ -28,7 +28,7 @@ from agent_feedback.model import (
     Rating,
     StoredTrace,
 )
-from agent_feedback.trace_id import is_in_unity_catalog, to_assessments_id
+from agent_feedback.trace_id import is_in_unity_catalog, place_of, to_assessments_id
 
 ASKER_KEY = "agent_feedback.asker"
 LEDGER_KEY = "agent_feedback.ledger"
@@ -128,6 +128,17 @@ class Assessments:
             experiment = _store().get_experiment(active_experiment())
             place = getattr(experiment, "trace_location", None)
             return getattr(place, "full_table_prefix", None) if place else None
+
+    def is_at_home(self, trace: StoredTrace) -> bool:
+        """Whether a trace is where the active experiment's traces are, and so this app's.
+
+        In Unity Catalog the place is not always known; there, grants on its tables are the fence.
+        """
+        place = place_of(trace.trace_id)
+        if place is not None:
+            return self.location() in (None, place)
+        with _translated():
+            return trace.experiment_id == active_experiment()
 
     def is_there(self) -> bool:
         """Whether the tracking store answers, by a cheap question.
@@ -264,6 +275,7 @@ def _stored_trace(trace_id: str, info: Any) -> StoredTrace:
         asker=info.trace_metadata.get(ASKER_KEY),
         assessments=tuple(map(_reduced, info.assessments or ())),
         is_whole=_WHOLE_KEY in info.trace_metadata or _age_ms(info) > _STORING_MS,
+        experiment_id=info.experiment_id,
     )
 
 

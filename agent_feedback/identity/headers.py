@@ -11,7 +11,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from agent_feedback.errors import IdentityMalformed
+from agent_feedback.errors import IdentityMalformed, IdentityRefused
 from agent_feedback.model import ANONYMOUS, Identity
 from agent_feedback.settings import Settings
 
@@ -23,6 +23,9 @@ EMAIL = "x-forwarded-email"
 ACCESS_TOKEN = "x-forwarded-access-token"
 
 _LONGEST = 250  # MLflow's column for an assessment's source_id
+# RFC 6750's characters and a little more; what a proxy folded out of two headers is no token.
+_TOKEN = re.compile(r"[!-+\--~]{1,8192}")
+_UNFIT = ("Cc", "Cf", "Cs", "Zl", "Zp")
 _SERVICE_PRINCIPAL = re.compile(
     r"\d+@\d+|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 )
@@ -56,8 +59,11 @@ def decide(headers: RawHeaders, settings: Settings, *, on_databricks_apps: bool)
 
     Raises:
         IdentityMalformed: an identity header occurs twice or holds what no name can hold.
+        IdentityRefused: the access token that counts is none by its form.
     """
     found = _identity_headers(headers, settings)
+    if settings.user_id_source == ("none",):  # then no proxy's name is worth anything either
+        return Decision(Identity())
     claim = found.get(APP_USER)
     if claim:
         trusted = settings.trusted_proxies
@@ -76,12 +82,26 @@ def normalise(user_id: str) -> str:
     """A name as ratings are keyed by it: trimmed, and in lower case where it is an e-mail address.
 
     Raises:
-        IdentityMalformed: it is longer than MLflow keeps, or holds control characters.
+        IdentityMalformed: it is longer than MLflow keeps, holds control or invisible characters,
+            or letters that would turn into other people's.
     """
-    name = unicodedata.normalize("NFC", user_id.strip())
-    if len(name) > _LONGEST or any(unicodedata.category(c) in ("Cc", "Cf", "Cs") for c in name):
+    name = user_id.strip(" \t")  # not what else Python calls blank: control characters are
+    if any(map(_is_unfit, name)):
         raise IdentityMalformed()
-    return name.lower() if "@" in name else name
+    name = unicodedata.normalize("NFC", name.strip())
+    if "@" in name:
+        name = unicodedata.normalize("NFC", name.lower())
+    if len(name) > _LONGEST:
+        raise IdentityMalformed()
+    return name
+
+
+def _is_unfit(character: str) -> bool:
+    if character.isascii():
+        return not character.isprintable()
+    # The Kelvin sign becomes a "k": an address with it would become somebody else's.
+    becomes = unicodedata.normalize("NFC", character).lower()
+    return unicodedata.category(character) in _UNFIT or becomes.isascii()
 
 
 def _identity_headers(headers: RawHeaders, settings: Settings) -> dict[str, str]:
@@ -98,7 +118,7 @@ def _identity_headers(headers: RawHeaders, settings: Settings) -> dict[str, str]
 
 def _text(raw: bytes) -> str:
     try:
-        return raw.decode("utf-8").strip()
+        return raw.decode("utf-8").strip(" \t")
     except UnicodeDecodeError:
         raise IdentityMalformed() from None
 
@@ -111,13 +131,21 @@ def _from_sources(
     for source in sources:
         if source == "obo":
             if token := found.get(ACCESS_TOKEN):
-                return AccessToken(token)
-        # "none" is a word of the setting's, and not a header that callers could send.
-        elif source != "none" and (name := found.get(source)) and not only_token:
+                return _token(token)
+        elif (name := found.get(source)) and not only_token:
             return _person(name, source)
     return Identity()
 
 
+def _token(text: str) -> AccessToken:
+    if _TOKEN.fullmatch(text) is None:
+        raise IdentityRefused()
+    return AccessToken(text)
+
+
 def _person(name: str, how: str) -> Identity:
+    # Two copies of a header, which a proxy on the way made into one.
+    if "," in name and name.count("@") > 1:
+        raise IdentityMalformed()
     name = normalise(name)
     return Identity(name, how, is_human=True) if name and is_person(name) else Identity(how=how)

@@ -6,26 +6,29 @@ questions run in threads of their own and nobody waits longer than the deadline.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import logging
 import threading
 import time
 from concurrent.futures import Future, InvalidStateError
-from concurrent.futures import TimeoutError as FutureTimeout
-from contextlib import suppress
 
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.config import Config
-from databricks.sdk.errors import PermissionDenied, Unauthenticated
+from databricks.sdk.errors import BadRequest, PermissionDenied, Unauthenticated
 
 from agent_feedback.errors import FeedbackError, IdentityRefused, Unavailable
 from agent_feedback.identity.headers import AccessToken, is_person, normalise
 from agent_feedback.model import Identity
+
+logger = logging.getLogger(__name__)
 
 DEADLINE_SECONDS = 2.0
 _KEEP_SECONDS = 300.0
 _KEEP_FAILURE_SECONDS = 5.0
 _MOST_ENTRIES = 10_000
 _MOST_LOOK_UPS = 8
+_COMPLAINT_SECONDS = 60.0
 
 
 class TokenDirectory:
@@ -36,6 +39,7 @@ class TokenDirectory:
         # Reentrant: an answer that is there at once calls back within `look_up`.
         self._lock = threading.RLock()
         self._free = threading.Semaphore(_MOST_LOOK_UPS)
+        self._next_complaint = 0.0
 
     def look_up(self, token: AccessToken) -> Future[Identity]:
         """The person behind ``token``, as a future that never blocks the caller.
@@ -48,52 +52,60 @@ class TokenDirectory:
         now = time.monotonic()
         with self._lock:
             fresh_until, answer = self._answers.get(digest, (0.0, None))
-            if answer is None or (now >= fresh_until and answer.done()):
-                answer = self._ask(token)
-                self._remember(digest, answer, now + _KEEP_SECONDS)
-                answer.add_done_callback(lambda done: self._shorten_if_failed(digest, done))
+            if answer is not None and (now < fresh_until or not answer.done()):
+                return answer
+            if not self._free.acquire(blocking=False):
+                # Not remembered: nothing was asked, and a flood of tokens must not push out others.
+                return _failed(_not_now())
+            answer = self._ask(token, digest)
+            self._remember(digest, answer, now + _KEEP_SECONDS)
+            answer.add_done_callback(lambda done: self._shorten_if_failed(digest, done))
             return answer
 
-    def resolve(self, token: AccessToken) -> Identity:
-        """The person behind ``token``; blocks up to the deadline.
+    async def resolve(self, token: AccessToken) -> Identity:
+        """The person behind ``token``, within the deadline. Holds no thread of the caller's.
 
         Raises:
             IdentityRefused: the workspace refuses the token.
             Unavailable: the workspace did not answer in time.
         """
         try:
-            return self.look_up(token).result(timeout=DEADLINE_SECONDS + 1.0)
-        except FutureTimeout:
-            raise _not_now() from None
+            # Shielded: whoever goes away must not take the answer from those who share it.
+            return await asyncio.shield(asyncio.wrap_future(self.look_up(token)))
         except FeedbackError as error:
             # One failure is shared by everybody who waits for it: each gets an own exception.
             raise type(error)() if isinstance(error, IdentityRefused) else _not_now() from None
 
-    def _ask(self, token: AccessToken) -> Future[Identity]:
+    def _ask(self, token: AccessToken, digest: bytes) -> Future[Identity]:
         answer: Future[Identity] = Future()
-        if not self._free.acquire(blocking=False):
-            answer.set_exception(_not_now())
-            return answer
 
         def ask() -> None:
             try:
-                who, failure = _ask_workspace(token), None
+                who, failure = self._ask_workspace(token), None
             except FeedbackError as error:
                 who, failure = None, error
             self._free.release()
-            _settle(answer, who, failure)
+            in_time = _settle(answer, who, failure)
+            if who is not None and not in_time:  # for whoever comes back
+                with self._lock:
+                    self._remember(digest, _done(who), time.monotonic() + _KEEP_SECONDS)
 
         # Daemons: the SDK may hang for minutes, and the process must be able to end. Whoever asks
         # later waits for what is left of the deadline, not for another one.
         deadline = threading.Timer(DEADLINE_SECONDS, _settle, (answer, None, _not_now()))
         asking = threading.Thread(target=ask, name="agent-feedback-identity")
-        for thread in (deadline, asking):
-            thread.daemon = True
-            thread.start()
+        try:
+            for thread in (deadline, asking):
+                thread.daemon = True
+                thread.start()
+        except RuntimeError:  # the process has no thread left
+            self._free.release()
+            _settle(answer, None, _not_now())
         answer.add_done_callback(lambda _: deadline.cancel())
         return answer
 
     def _remember(self, digest: bytes, answer: Future[Identity], until: float) -> None:
+        self._answers.pop(digest, None)
         while len(self._answers) >= _MOST_ENTRIES:
             self._answers.pop(next(iter(self._answers)))
         self._answers[digest] = (until, answer)
@@ -101,36 +113,67 @@ class TokenDirectory:
     def _shorten_if_failed(self, digest: bytes, answer: Future[Identity]) -> None:
         if not answer.cancelled() and answer.exception() is not None:
             with self._lock:
-                if digest in self._answers:
+                if self._answers.get(digest, (0.0, None))[1] is answer:
                     self._answers[digest] = (time.monotonic() + _KEEP_FAILURE_SECONDS, answer)
 
+    def _ask_workspace(self, token: AccessToken) -> Identity:
+        try:
+            name = normalise(_user_name(token))
+        except (Unauthenticated, PermissionDenied, BadRequest):  # 400: no token by its form
+            raise IdentityRefused() from None
+        except Exception as error:
+            self._complain(error)
+            raise _not_now() from None
+        known = bool(name) and is_person(name)
+        return Identity(name, "obo", is_human=True) if known else Identity(how="obo")
 
-def _ask_workspace(token: AccessToken) -> Identity:
-    try:
-        # auth_type="pat": with DATABRICKS_CLIENT_ID set, as on Databricks Apps, the SDK would
-        # otherwise refuse to choose between the app's credentials and the user's token.
-        config = Config(
-            token=token.secret,
-            auth_type="pat",
-            http_timeout_seconds=DEADLINE_SECONDS,
-            retry_timeout_seconds=int(DEADLINE_SECONDS),
+    def _complain(self, error: Exception) -> None:
+        """Say that nobody can be looked up, once a minute, by the failure's kind alone."""
+        with self._lock:
+            if time.monotonic() < self._next_complaint:
+                return
+            self._next_complaint = time.monotonic() + _COMPLAINT_SECONDS
+        logger.warning(
+            "agent_feedback: the workspace cannot be asked whose an access token is (%s)",
+            type(error).__name__,
         )
-        user_name = WorkspaceClient(config=config).current_user.me().user_name
-    except (Unauthenticated, PermissionDenied):
-        raise IdentityRefused() from None
-    except Exception:
-        raise _not_now() from None
-    name = normalise(user_name or "")
-    return Identity(name, "obo", is_human=True) if name and is_person(name) else Identity(how="obo")
 
 
-def _settle(answer: Future[Identity], who: Identity | None, failure: FeedbackError | None) -> None:
-    """Answer, unless the deadline or the workspace did so before."""
-    with suppress(InvalidStateError):
+def _user_name(token: AccessToken) -> str:
+    # auth_type="pat": with DATABRICKS_CLIENT_ID set, as on Databricks Apps, the SDK would otherwise
+    # refuse to choose between the app's credentials and the user's token.
+    config = Config(
+        token=token.secret,
+        auth_type="pat",
+        http_timeout_seconds=DEADLINE_SECONDS,
+        retry_timeout_seconds=int(DEADLINE_SECONDS),
+        debug_headers=False,
+    )
+    return WorkspaceClient(config=config).current_user.me().user_name or ""
+
+
+def _settle(answer: Future[Identity], who: Identity | None, failure: FeedbackError | None) -> bool:
+    """Answer, unless that was done before; returns whether this was in time."""
+    try:
         if who is not None:
             answer.set_result(who)
         else:
             answer.set_exception(failure)
+    except InvalidStateError:
+        return False
+    return True
+
+
+def _done(who: Identity) -> Future[Identity]:
+    answer: Future[Identity] = Future()
+    answer.set_result(who)
+    return answer
+
+
+def _failed(failure: FeedbackError) -> Future[Identity]:
+    answer: Future[Identity] = Future()
+    answer.set_exception(failure)
+    return answer
 
 
 def _not_now() -> Unavailable:

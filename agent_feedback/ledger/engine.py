@@ -52,6 +52,7 @@ def open_engine(url_text: str) -> tuple[Engine, Engine]:
             pool_timeout=_PATIENCE_SECONDS,
             pool_pre_ping=True,
             connect_args=_bounds(url),
+            hide_parameters=True,
         )
         return engine, engine
     except (ArgumentError, NoSuchModuleError):
@@ -127,8 +128,9 @@ def _open_sqlite(url: URL) -> tuple[Engine, Engine]:
             f"ledger_url names the folder {Path(url.database).resolve().parent}, which is missing."
         )
     arguments = {"timeout": _SQLITE_BUSY_MS / 1000, "check_same_thread": False}
-    writer = create_engine(url, connect_args=arguments)
-    reader = create_engine(url, connect_args=arguments)
+    # Parameters are what people wrote: neither errors nor SQLAlchemy's log may show them.
+    writer = create_engine(url, connect_args=arguments, hide_parameters=True)
+    reader = create_engine(url, connect_args=arguments, hide_parameters=True)
     event.listen(writer, "connect", _make_durable)
     event.listen(writer, "begin", _begin_immediate)
     event.listen(reader, "connect", _leave_transactions_to_us)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from agent_feedback.errors import InvalidFeedback, Unavailable
+from agent_feedback.guard import origin_of
 from agent_feedback.model import COMMENT, CORRECTION, THUMB, Content
 from agent_feedback.settings import Settings
 from agent_feedback.text import clean
@@ -174,11 +175,11 @@ class Forms:
         if text is None:
             return None
         cleaned = clean(text)
-        if self._settings.redact is not None and cleaned:
+        if self._settings.redact is not None and cleaned.strip():
             cleaned = self._redacted(cleaned)
         if len(cleaned) > longest:
             raise InvalidFeedback(f"The {field_name} is longer than {longest:,} characters.")
-        return cleaned or None
+        return cleaned if cleaned.strip() else None
 
     def _redacted(self, text: str) -> str:
         assert self._settings.redact is not None
@@ -186,10 +187,12 @@ class Forms:
             redacted = self._settings.redact(text)
             if not isinstance(redacted, str):
                 raise TypeError("the redact hook must return a text")
-            return redacted
-        except Exception:
+            return clean(redacted)  # again: a hook's own text goes to the same stores
+        except Exception as error:
             # Never the text as it was: what should have been removed would be stored.
-            logger.exception("agent_feedback: the redact hook failed; nothing was stored")
+            logger.error(
+                "agent_feedback: the redact hook failed; nothing was stored\n%s", origin_of(error)
+            )
             raise Unavailable("Texts cannot be stored right now: try again later.") from None
 
 

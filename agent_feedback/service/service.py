@@ -35,7 +35,7 @@ from agent_feedback.model import (
     StoredTrace,
 )
 from agent_feedback.service.forms import Forms, RatingForm
-from agent_feedback.service.targets import Rateable, Target, Targets
+from agent_feedback.service.targets import Rateable, Target, Targets, session_name
 from agent_feedback.settings import Settings
 from agent_feedback.threads import DaemonThreads
 
@@ -169,6 +169,8 @@ class Service:
         session_id: str | None = None,
     ) -> list[Receipt]:
         """The person's own ratings of these answers, for a page that is loaded again."""
+        if session_id is not None:
+            session_id = session_name(session_id)
         targets = [Target(trace_id=t) for t in trace_ids]
         targets += [Target(client_request_id=c) for c in client_request_ids]
         wanted = dict.fromkeys(self._targets.own_traces(targets, person))

@@ -13,8 +13,10 @@ from agent_feedback.errors import InvalidFeedback, NotAllowed, TraceNotFound, Un
 from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.model import ANONYMOUS, Identity, StoredTrace, Turn, TurnState, same_person
 from agent_feedback.settings import Raters
+from agent_feedback.text import is_name
 
 _EXPORT_GAP_MS = 10_000
+_LONGEST_SESSION = 250  # MLflow's limit for a trace's metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,19 @@ class Rateable:
 
 class _NoTrace(InvalidFeedback):
     """This answer has no trace, so it cannot be rated."""
+
+
+def session_name(text: str) -> str:
+    """``text`` if a conversation can be called so.
+
+    Raises:
+        InvalidFeedback: no session has such a name. The sentence does not repeat it.
+    """
+    if not is_name(text, _LONGEST_SESSION):
+        raise InvalidFeedback(
+            f"session_id is up to {_LONGEST_SESSION} characters, none of them a control character."
+        )
+    return text
 
 
 def may_rate(asker: str | None, person: Identity, raters: Raters) -> bool:
@@ -155,10 +170,13 @@ class Targets:
     def _look(self, trace_id: str) -> StoredTrace:
         try:
             stored = self._store.look(trace_id)
+            is_ours = stored is None or self._store.is_at_home(stored)
         except StoreError as error:
             if error.trouble is Trouble.IMPOSSIBLE:
                 raise TraceNotFound(final=True) from None
             raise _cannot_ask() from None
+        if not is_ours:  # the app can read it, which its people need not be allowed to know
+            raise TraceNotFound(final=True)
         if stored is None:
             raise TraceNotFound()
         return stored

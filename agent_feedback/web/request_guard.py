@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
@@ -18,7 +18,6 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
 
 from agent_feedback.errors import FeedbackError, InvalidFeedback, NotAllowed, RateLimited
-from agent_feedback.model import Identity
 from agent_feedback.settings import Settings
 
 M = TypeVar("M", bound=BaseModel)
@@ -68,19 +67,18 @@ class RequestGuard:
         if fetch_site is not None:
             allowed = fetch_site in ("same-origin", "none")
         else:
-            allowed = origin is None or urlsplit(origin).netloc.lower() == _host(request)
+            allowed = origin is None or origin.partition("://")[2].lower() == _host(request)
         if not allowed:
             raise NotAllowed("Pages of other sites may not send feedback here.")
 
-    def check_rate(self, request: Request, person: Identity) -> None:
-        """Count a write.
+    def check_rate(self, counted_as: Sequence[str]) -> None:
+        """Count a write of whoever this is.
 
         Raises:
-            RateLimited: this person, or this address of anonymous people, sends too many.
+            RateLimited: they send too many. Each worker process counts by itself.
         """
-        who = person.user_id if not person.is_anonymous else f"at {_address(request)}"
-        if not self._limiter.hit(self._writes, who):
-            window = self._limiter.get_window_stats(self._writes, who)
+        if not self._limiter.hit(self._writes, *counted_as):
+            window = self._limiter.get_window_stats(self._writes, *counted_as)
             raise RateLimited(retry_after=max(1.0, window.reset_time - time.time()))
 
     async def read(self, request: Request, model: type[M]) -> M:
@@ -158,8 +156,3 @@ def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
 def _host(request: Request) -> str:
     forwarded = request.headers.get("x-forwarded-host")
     return (forwarded or request.headers.get("host", "")).lower()
-
-
-def _address(request: Request) -> str:
-    real = request.headers.get("x-real-ip")
-    return real or (request.client.host if request.client else "unknown")

@@ -216,7 +216,7 @@ class Routes:
         session_id: Annotated[str | None, Query(description="A conversation.")] = None,
     ) -> Response:
         """My own ratings, for a page that is loaded again."""
-        person = await self._in_thread(partial(self._callers.identify, request.headers.raw))
+        person = await self._callers.identify(request.headers.raw)
         if len(trace_id or ()) + len(client_request_id or ()) > _MOST_TARGETS:
             raise InvalidFeedback(f"Ask for at most {_MOST_TARGETS} answers at once.")
         if not (trace_id or client_request_id or session_id):
@@ -255,8 +255,9 @@ class Routes:
 
     async def _writer(self, request: Request) -> Identity:
         self._guard.check_site(request)
-        person = await self._in_thread(partial(self._callers.identify, request.headers.raw))
-        self._guard.check_rate(request, person)
+        headers, peer = request.headers.raw, request.client.host if request.client else None
+        person = await self._callers.identify(headers)
+        self._guard.check_rate(self._callers.counted_as(person, headers, peer))
         return person
 
     def _person_key(self, request: Request) -> str | None:

@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos import databricks_pb2
 from mlflow.store.tracking.rest_store import RestStore
 from mlflow.tracing.client import TracingClient
+from mlflow.tracking import fluent
 
 from agent_feedback.doors.assessments import (
     Assessments,
@@ -26,6 +27,7 @@ from agent_feedback.model import (
     Content,
     Rating,
     RatingKey,
+    StoredTrace,
     new_assessment_id,
 )
 from tests.support.rating import ANN, UNKNOWN_TRACE, assessments_of, stored_trace, value_of
@@ -168,6 +170,31 @@ def test_traces_are_found_by_request_and_session(door: Assessments) -> None:
     assert door.find_request("request-9") == []
     for odd in ("x' OR '1'='1", "\\", "%", "session-_", "`", "\x00", "Zoë\N{GRINNING FACE}"):
         assert door.find_session(odd) == []
+
+
+def test_only_the_active_experiments_traces_are_at_home(door: Assessments) -> None:
+    """What the store holds for other applications is told apart, wherever it is asked for."""
+    here = fluent._active_experiment_id
+    mlflow.set_experiment(f"elsewhere-{new_assessment_id()}")
+    elsewhere = stored_trace()
+    mlflow.set_experiment(experiment_id=here)
+    for trace_id, is_home in ((stored_trace(), True), (elsewhere, False)):
+        trace = door.look(trace_id)
+        assert trace is not None
+        assert door.is_at_home(trace) is is_home
+
+
+@pytest.mark.parametrize(
+    ("home", "is_home"), [("main.support.agent", True), ("main.other.agent", False), (None, True)]
+)
+def test_in_unity_catalog_the_id_says_where_it_is(
+    monkeypatch: pytest.MonkeyPatch, home: str | None, is_home: bool
+) -> None:
+    """Another place is not at home; where ours is not known, its tables' grants decide."""
+    door = Assessments(lambda: "ledger-1")
+    monkeypatch.setattr(door, "location", lambda: home)
+    trace = StoredTrace(f"trace:/main.support.agent/{'0' * 32}", None, ANN)
+    assert door.is_at_home(trace) is is_home
 
 
 def test_this_experiment_keeps_no_traces_in_unity_catalog(door: Assessments) -> None:

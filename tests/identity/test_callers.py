@@ -35,9 +35,9 @@ def workspace(fake_workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) ->
     return fake_workspace
 
 
-def test_a_token_is_its_owner(workspace: FakeWorkspace) -> None:
+async def test_a_token_is_its_owner(workspace: FakeWorkspace) -> None:
     """The user's token is asked about, not the app's own credentials, and names the person."""
-    assert callers().identify(TOKEN) == Identity(ANN, "obo", is_human=True)
+    assert await callers().identify(TOKEN) == Identity(ANN, "obo", is_human=True)
     assert [seen.token for seen in workspace.look_ups()] == ["good"]
 
 
@@ -61,7 +61,7 @@ def _refuses(workspace: FakeWorkspace) -> None:
 @pytest.mark.parametrize(
     ("happens", "error"), [(_goes_away, Unavailable), (_refuses, IdentityRefused)]
 )
-def test_a_token_that_proves_nothing_is_never_anonymous(
+async def test_a_token_that_proves_nothing_is_never_anonymous(
     workspace: FakeWorkspace,
     monkeypatch: pytest.MonkeyPatch,
     happens: Callable[[FakeWorkspace], None],
@@ -71,31 +71,34 @@ def test_a_token_that_proves_nothing_is_never_anonymous(
     monkeypatch.setattr(token_directory, "DEADLINE_SECONDS", 1.0)
     happens(workspace)
     with pytest.raises(error) as failed:
-        callers().identify(TOKEN)
+        await callers().identify(TOKEN)
     assert "good" not in str(failed.value)
 
 
-def test_an_apps_own_token_is_no_person(workspace: FakeWorkspace) -> None:
+async def test_an_apps_own_token_is_no_person(workspace: FakeWorkspace) -> None:
     """A service principal is nobody, and refused where somebody is required."""
     workspace.service_principals["good"] = "0a1b2c3d-0000-4444-8888-0123456789ab"
     workspace.users.clear()
-    assert callers().identify(TOKEN) == Identity(how="obo")
+    assert await callers().identify(TOKEN) == Identity(how="obo")
     with pytest.raises(IdentityRequired):
-        callers(require_user=True).identify(TOKEN)
+        await callers(require_user=True).identify(TOKEN)
 
 
 @pytest.mark.parametrize("headers", [[], [(b"x-forwarded-email", b"Anonymous")]])
-def test_nobody_is_refused_where_a_person_is_required(headers: list[tuple[bytes, bytes]]) -> None:
+async def test_nobody_is_refused_where_a_person_is_required(
+    headers: list[tuple[bytes, bytes]],
+) -> None:
     """Neither silence nor the name of nobody is a person."""
     with pytest.raises(IdentityRequired):
-        callers(on_databricks_apps=False, require_user=True).identify(headers)
+        await callers(on_databricks_apps=False, require_user=True).identify(headers)
 
 
-def test_an_ignored_claim_is_explained_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_ignored_claim_is_explained_once(caplog: pytest.LogCaptureFixture) -> None:
     """The log says once how to trust a proxy, and does not repeat whom the caller claimed."""
     asked = callers(on_databricks_apps=False)
     for _ in range(2):
-        assert asked.identify([(b"x-app-user-email", b"bob@example.com")]).is_anonymous
+        who = await asked.identify([(b"x-app-user-email", b"bob@example.com")])
+        assert who.is_anonymous
     assert len(caplog.records) == 1
     assert "AGENT_FEEDBACK_TRUSTED_PROXIES" in caplog.text
     assert "bob" not in caplog.text

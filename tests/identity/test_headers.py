@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_feedback import IdentityMalformed, Settings
+from agent_feedback import IdentityMalformed, IdentityRefused, Settings
 from agent_feedback.identity.headers import AccessToken, Decision, decide, is_person, normalise
 from agent_feedback.model import Identity
 
@@ -126,6 +126,29 @@ def test_only_a_trusted_proxy_speaks_for_its_user(
     assert decided(headers, trusted_proxies=trusted) == decision
 
 
+@pytest.mark.parametrize("trusted", ["1@2", "*"])
+def test_none_believes_no_proxy_either(trusted: str) -> None:
+    """Where callers can reach the app directly, they can type a trusted proxy's name as well."""
+    headers: Headers = [(APP_USER, BOB), (PROXY, "1@2"), (EMAIL, ANN)]
+    found = decided(headers, user_id_source=("none",), trusted_proxies=(trusted,))
+    assert found == Decision(NOBODY)
+
+
+@pytest.mark.parametrize("token", ["two words", "a,b", "tab\tbed", "zoë", "x" * 8193, "nul\x00"])
+def test_what_has_no_tokens_form_is_refused_unasked(token: str) -> None:
+    """No workspace hears of it, and the refusal does not repeat it."""
+    with pytest.raises(IdentityRefused) as refused:
+        decided([(TOKEN, token)])
+    assert token not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["authorization", "x_forwarded_email", "forwarded", "cookie"])
+def test_no_other_header_names_a_person(name: str) -> None:
+    """Neither another app's bearer token nor a header that only looks like one of these."""
+    assert decided([(name, f"Bearer {ANN}")]) == Decision(NOBODY)
+    assert decided([(name, ANN)], on_databricks_apps=True) == Decision(NOBODY)
+
+
 def test_a_star_in_the_header_is_no_trust() -> None:
     """A caller who calls himself the wildcard is not every proxy."""
     found = decided([(APP_USER, BOB), (PROXY, "*")], trusted_proxies=("1@2",))
@@ -177,10 +200,16 @@ def test_other_headers_may_occur_twice() -> None:
         "ann\x7f",
         "ann\u202eexample.com",
         "ann\u200b@example.com",
+        "ann\x1f",
+        "\x85ann",
+        "ann\u2028@example.com",
+        "\N{KELVIN SIGN}ate@example.com",
+        f"{ANN}, {BOB}",
+        "İ" * 249 + "@",
         "x" * 251,
         "x" * 250 + "@",
     ],
-    ids=range(8),
+    ids=range(14),
 )
 def test_what_no_name_can_hold_is_refused(value: str | bytes) -> None:
     """Control and invisible characters, other encodings and over-long names are no identity."""
@@ -196,6 +225,8 @@ def test_what_no_name_can_hold_is_refused(value: str | bytes) -> None:
         ("Ann", "Ann"),
         ("x" * 250, "x" * 250),
         ("Zoe\N{COMBINING DIAERESIS}", "Zoë"),
+        ("İ@example.com", "i̇@example.com"),
+        ("Doe, Ann", "Doe, Ann"),
         ("", ""),
     ],
 )
@@ -231,6 +262,6 @@ def test_no_headers_break_the_decision(
     """Whatever is sent, the answer is a person, nobody, a token, or a refusal."""
     try:
         who = decided([*headers], on_databricks_apps=on_databricks_apps).who
-    except IdentityMalformed:
+    except (IdentityMalformed, IdentityRefused):
         return
     assert isinstance(who, AccessToken) or who.user_id

@@ -1,19 +1,22 @@
 """Whose token it is: cached, shared, bounded, and never told."""
 
+import asyncio
 import logging
 import pickle
+import socket
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 
 import pytest
 
 from agent_feedback import IdentityRefused, Unavailable
 from agent_feedback.identity import token_directory
 from agent_feedback.identity.headers import AccessToken
-from agent_feedback.identity.token_directory import DEADLINE_SECONDS, TokenDirectory
+from agent_feedback.identity.token_directory import TokenDirectory
 from agent_feedback.model import Identity
 from tests.support.fake_workspace import FakeWorkspace
+from tests.support.rating import eventually
 
 SECRET = "dapi-s3cret"
 TOKEN = AccessToken(SECRET)
@@ -22,102 +25,218 @@ ANN = Identity("ann@example.com", "obo", is_human=True)
 
 @pytest.fixture
 def workspace(fake_workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -> FakeWorkspace:
-    """Point the SDK at a FAKE workspace that knows one person."""
+    """Point the SDK at a FAKE workspace that knows one person, with an app's own credentials."""
     monkeypatch.setenv("DATABRICKS_HOST", fake_workspace.url)
+    monkeypatch.setenv("DATABRICKS_CLIENT_ID", "0a1b2c3d-0000-4444-8888-0123456789ab")
+    monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", "app-secret")
     fake_workspace.users[SECRET] = "ann@example.com"
     return fake_workspace
 
 
-def test_concurrent_requests_share_one_look_up(workspace: FakeWorkspace) -> None:
+@pytest.fixture
+def silent_host(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Point the SDK at a host that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as listener:
+        monkeypatch.setenv("DATABRICKS_HOST", f"http://127.0.0.1:{listener.getsockname()[1]}")
+        yield
+
+
+async def test_concurrent_requests_share_one_look_up(workspace: FakeWorkspace) -> None:
     """Twenty requests with one token ask the workspace once, and all get the answer."""
     workspace.delay_seconds = 0.2
     directory = TokenDirectory()
-    with ThreadPoolExecutor(20) as pool:
-        people = list(pool.map(lambda _: directory.resolve(TOKEN), range(20)))
+    people = await asyncio.gather(*(directory.resolve(TOKEN) for _ in range(20)))
     assert people == [ANN] * 20
     assert len(workspace.look_ups()) == 1
 
 
-def test_an_answer_is_kept_and_expires(
+async def test_who_goes_away_takes_the_answer_from_nobody(workspace: FakeWorkspace) -> None:
+    """The first of those who share a look-up is cancelled; the others still get their answer."""
+    workspace.delay_seconds = 0.3
+    directory = TokenDirectory()
+    first, *others = (asyncio.create_task(directory.resolve(TOKEN)) for _ in range(3))
+    await asyncio.sleep(0.05)
+    first.cancel()
+    assert await asyncio.gather(*others) == [ANN, ANN]
+    assert first.cancelled()
+    assert len(workspace.look_ups()) == 1
+
+
+async def test_an_answer_is_kept_and_expires(
     workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A token is asked about once while its answer is fresh, and again afterwards."""
+    """A token is asked about once within five minutes, and again afterwards."""
+    clock = Clock(monkeypatch)
     directory = TokenDirectory()
-    assert [directory.resolve(TOKEN) for _ in range(3)] == [ANN] * 3
+    assert [await directory.resolve(TOKEN) for _ in range(3)] == [ANN] * 3
+    clock.seconds += 299
+    assert await directory.resolve(TOKEN) == ANN
     assert len(workspace.look_ups()) == 1
-    monkeypatch.setattr(token_directory, "_KEEP_SECONDS", 0.0)
-    expired = TokenDirectory()
-    assert [expired.resolve(TOKEN) for _ in range(2)] == [ANN] * 2
-    assert len(workspace.look_ups()) == 3
+    clock.seconds += 2
+    workspace.users[SECRET] = "bob@example.com"
+    assert (await directory.resolve(TOKEN)).user_id == "bob@example.com"
+    assert len(workspace.look_ups()) == 2
 
 
-def test_tokens_are_told_apart(workspace: FakeWorkspace) -> None:
+class Clock:
+    """The directory's clock, set forward at will."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.seconds = time.monotonic()
+        monkeypatch.setattr(token_directory, "time", self)
+
+    def monotonic(self) -> float:
+        """Say the time."""
+        return self.seconds
+
+
+async def test_tokens_are_told_apart(workspace: FakeWorkspace) -> None:
     """Each token has its own owner."""
     workspace.users["other"] = "bob@example.com"
     directory = TokenDirectory()
-    assert directory.resolve(TOKEN) == ANN
-    assert directory.resolve(AccessToken("other")).user_id == "bob@example.com"
+    assert await directory.resolve(TOKEN) == ANN
+    assert (await directory.resolve(AccessToken("other"))).user_id == "bob@example.com"
 
 
-def test_a_slow_workspace_costs_no_more_than_the_deadline(workspace: FakeWorkspace) -> None:
-    """Nobody waits longer than the deadline, and the future itself never blocks."""
-    workspace.delay_seconds = 2.5
+async def test_no_more_tokens_are_remembered_than_the_bound(
+    workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond the bound the oldest is forgotten, and asked about again when it comes back."""
+    monkeypatch.setattr(token_directory, "_MOST_ENTRIES", 2)
+    workspace.users |= {"b": "bob@example.com", "c": "cid@example.com"}
+    directory = TokenDirectory()
+    for secret in (SECRET, "b", "c"):
+        await directory.resolve(AccessToken(secret))
+    assert len(directory._answers) == 2
+    await directory.resolve(AccessToken("c"))
+    assert len(workspace.look_ups()) == 3
+    assert await directory.resolve(TOKEN) == ANN
+    assert len(workspace.look_ups()) == 4
+
+
+@pytest.mark.usefixtures("silent_host")
+async def test_a_silent_workspace_costs_no_more_than_the_deadline() -> None:
+    """Nobody waits much longer than the deadline, the loop runs on, and threads end by themselves.
+
+    The databricks-sdk alone would block for five minutes.
+    """
     directory = TokenDirectory()
     begun = time.monotonic()
     look_up = directory.look_up(TOKEN)
-    assert time.monotonic() - begun < 0.2
+    asking = asyncio.create_task(directory.resolve(TOKEN))
+    beats = 0
+    while not asking.done():
+        await asyncio.sleep(0.05)
+        beats += 1
+    assert beats >= 10
     with pytest.raises(Unavailable) as failed:
-        directory.resolve(TOKEN)
-    assert time.monotonic() - begun < DEADLINE_SECONDS + 1.0
+        await asking
+    assert 1.9 < time.monotonic() - begun < 10
     assert failed.value.retry_after >= 1
     assert look_up is directory.look_up(TOKEN)
+    assert eventually(_asking_threads, lambda left: left == 0, within=30) == 0
+
+
+def _asking_threads() -> int:
+    return sum(thread.name == "agent-feedback-identity" for thread in threading.enumerate())
+
+
+async def test_an_answer_that_comes_late_is_kept(
+    workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asked is told to come back, and who comes back gets it without another look-up."""
+    monkeypatch.setattr(token_directory, "DEADLINE_SECONDS", 1.0)
+    workspace.delay_seconds = 0.7  # two questions: the host's metadata, and whose token it is
+    directory = TokenDirectory()
+    with pytest.raises(Unavailable):
+        await directory.resolve(TOKEN)
+
+    def in_cache() -> bool:
+        return directory.look_up(TOKEN).exception() is None
+
+    assert eventually(in_cache, bool, within=4)
+    assert await directory.resolve(TOKEN) == ANN
+    assert len(workspace.look_ups()) == 1
 
 
 @pytest.mark.parametrize(("away", "error"), [(True, Unavailable), (False, IdentityRefused)])
-def test_a_failure_is_kept_for_a_moment_only(
+async def test_a_failure_is_kept_for_a_moment_only(
     workspace: FakeWorkspace,
     monkeypatch: pytest.MonkeyPatch,
     away: bool,
     error: type[Exception],
 ) -> None:
-    """A failed look-up is not repeated at once, and is repeated soon."""
-    monkeypatch.setattr(token_directory, "_KEEP_FAILURE_SECONDS", 0.5)
-    monkeypatch.setattr(token_directory, "DEADLINE_SECONDS", 1.0)
+    """A failed look-up is not repeated at once, and is repeated some seconds later."""
+    clock = Clock(monkeypatch)
     workspace.away = away
     workspace.users.clear()
     directory = TokenDirectory()
     assert isinstance(directory.look_up(TOKEN).exception(timeout=10), error)
-    asked = len(workspace.requests)
+    asked = len(workspace.look_ups())
     for _ in range(3):
         with pytest.raises(error):
-            directory.resolve(TOKEN)
-    assert len(workspace.requests) == asked
+            await directory.resolve(TOKEN)
+    assert len(workspace.look_ups()) == asked
     workspace.away = False
     workspace.users[SECRET] = "ann@example.com"
-    time.sleep(0.6)
-    assert directory.resolve(TOKEN) == ANN
+    clock.seconds += token_directory._KEEP_FAILURE_SECONDS + 0.1
+    assert await directory.resolve(TOKEN) == ANN
 
 
-def test_the_token_is_told_to_nobody(
+@pytest.mark.parametrize("status", [400, 401, 403])
+async def test_what_the_workspace_refuses_is_refused(workspace: FakeWorkspace, status: int) -> None:
+    """Expired, unknown and malformed tokens are refused, whichever way the workspace says so."""
+    workspace.refuses_with = status
+    with pytest.raises(IdentityRefused):
+        await TokenDirectory().resolve(AccessToken("expired"))
+
+
+async def test_a_machines_token_is_no_person(workspace: FakeWorkspace) -> None:
+    """Another app's own token names nobody; its name is an application's id."""
+    workspace.service_principals["app"] = "0A1B2C3D-0000-4444-8888-0123456789AB"
+    assert await TokenDirectory().resolve(AccessToken("app")) == Identity(how="obo")
+
+
+async def test_a_workspace_that_is_not_configured_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a host, tokens cannot be resolved; the log says so once a minute, by kind alone."""
+    clock = Clock(monkeypatch)
+    monkeypatch.setenv("DATABRICKS_CONFIG_FILE", "/nonexistent")
+    directory = TokenDirectory()
+    for secret in ("a-s3cret", "b-s3cret"):
+        with pytest.raises(Unavailable):
+            await directory.resolve(AccessToken(secret))
+    clock.seconds += 61
+    with pytest.raises(Unavailable):
+        await directory.resolve(AccessToken("c-s3cret"))
+    ours = [r.getMessage() for r in caplog.records if r.name.startswith("agent_feedback")]
+    assert len(ours) == 2
+    assert "s3cret" not in "".join(ours)
+
+
+async def test_the_token_is_told_to_nobody(
     workspace: FakeWorkspace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No log of ours, no error and no state of the directory holds the token."""
-    caplog.set_level(logging.DEBUG, logger="agent_feedback")
+    """No log, the SDK's own included, no error and no state of the directory holds the token."""
+    caplog.set_level(logging.DEBUG)
     directory = TokenDirectory()
     workspace.users.clear()
     with pytest.raises(IdentityRefused) as failed:
-        directory.resolve(TOKEN)
-    ours = [r.getMessage() for r in caplog.records if r.name.startswith("agent_feedback")]
-    told = [repr(TOKEN), str(TOKEN), repr(failed.value), repr(directory._answers), *ours]
+        await directory.resolve(TOKEN)
+    told = [repr(TOKEN), str(TOKEN), repr(failed.value), repr(directory._answers), caplog.text]
     assert not any(SECRET in each for each in told)
     assert SECRET.encode() not in pickle.dumps(list(directory._answers))
 
 
-def test_a_flood_of_tokens_is_bounded(workspace: FakeWorkspace) -> None:
-    """Beyond a few look-ups at once, tokens are refused for now instead of making threads."""
+async def test_a_flood_of_tokens_is_bounded(workspace: FakeWorkspace) -> None:
+    """Beyond a few look-ups at once, tokens are refused for now: no threads, nothing remembered."""
     workspace.delay_seconds = 0.5
     before = threading.active_count()
     directory = TokenDirectory()
     look_ups = [directory.look_up(AccessToken(f"token-{i}")) for i in range(200)]
     assert threading.active_count() - before <= 20
     assert isinstance(look_ups[-1].exception(timeout=1), Unavailable)
+    assert len(directory._answers) == 8
+    assert eventually(_asking_threads, lambda left: left == 0, within=20) == 0
+    assert await directory.resolve(TOKEN) == ANN

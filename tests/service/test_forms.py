@@ -19,7 +19,7 @@ TAKEN: dict[str, tuple[RatingForm, dict[str, Content]]] = {
     "thumbs down": (RatingForm(False), {THUMB: Content(False)}),
     "a thumb with everything": (
         RatingForm(False, rationale=" why ", reasons=("incorrect", "unsafe", "incorrect")),
-        {THUMB: Content(False, "why", ("incorrect", "unsafe"))},
+        {THUMB: Content(False, " why ", ("incorrect", "unsafe"))},
     ),
     "stars": (RatingForm(3, "accuracy"), {"user_accuracy": Content(0.75)}),
     "part of a star": (RatingForm(2.5, "relevance"), {"user_relevance": Content(0.625)}),
@@ -55,7 +55,7 @@ TAKEN: dict[str, tuple[RatingForm, dict[str, Content]]] = {
         {THUMB: Content(True, "x" * 4000)},
     ),
     "length counts once cleaned": (
-        RatingForm(True, rationale="\x00" + "e\u0301" * 4000 + " "),
+        RatingForm(True, rationale="\x00" + "e\u0301" * 4000 + "\u202e"),
         {THUMB: Content(True, "é" * 4000)},
     ),
 }

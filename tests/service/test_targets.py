@@ -115,6 +115,21 @@ def test_a_trace_of_another_process_is_asked_for(store: FakeStore, targets: Targ
     assert not unknown.value.final
 
 
+@pytest.mark.parametrize("raters", ["asker", "anyone"])
+def test_a_trace_of_another_experiment_is_unknown(
+    ledger: Ledger, store: FakeStore, raters: Raters
+) -> None:
+    """The app can read it, and its people cannot rate it; what our own ledger knows is ours."""
+    store.traces["tr-5"] = {}
+    store.elsewhere = frozenset({"tr-5", "tr-1"})
+    targets = Targets(ledger, store, raters)
+    with pytest.raises(TraceNotFound) as unknown:
+        targets.resolve(by_trace("tr-5"), ANN)
+    assert unknown.value.final
+    ledger.record(turn("1"))
+    assert targets.resolve(by_trace("tr-1"), ANN).trace_id == "tr-1"
+
+
 @pytest.mark.parametrize("person", [BOB, NOBODY])
 def test_someone_elses_turn_is_refused(ledger: Ledger, targets: Targets, person: Identity) -> None:
     """By its trace it is not allowed; by its request's id there is no such answer of theirs."""

@@ -58,6 +58,8 @@ class FakeStore(Assessments):
     """What a search finds, newest first."""
     place: str | None = None
     """Where the experiment's traces live, if in Unity Catalog."""
+    elsewhere: frozenset[str] = frozenset()
+    """Traces of other experiments."""
     replaces_ids: bool = False
     is_whole: bool = True
     away: bool = False
@@ -83,6 +85,11 @@ class FakeStore(Assessments):
                 return None
             said = tuple(held.values())
             return StoredTrace(trace_id, None, KEY.person, said, is_whole=self.is_whole)
+
+    def is_at_home(self, trace: StoredTrace) -> bool:
+        """Say whether a trace is one of this application's experiment."""
+        self._begin("is_at_home")
+        return trace.trace_id not in self.elsewhere
 
     def find_request(self, client_request_id: str) -> list[StoredTrace]:
         """Find traces."""

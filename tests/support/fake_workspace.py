@@ -17,6 +17,7 @@ from fastapi.responses import JSONResponse
 from tests.support.serving import serving
 
 ME = "/api/2.0/preview/scim/v2/Me"
+_REFUSALS = {400: "INVALID_PARAMETER_VALUE", 401: "UNAUTHENTICATED", 403: "PERMISSION_DENIED"}
 HOST_METADATA = "/.well-known/databricks-config"
 
 
@@ -34,11 +35,13 @@ class FakeWorkspace:
     """What the fake answers, changeable while it runs, and what it was asked."""
 
     users: dict[str, str] = field(default_factory=dict)
-    """User names by token; any other token is refused with 401."""
+    """User names by token; any other token is refused."""
     service_principals: dict[str, str] = field(default_factory=dict)
     """Application ids by token, for tokens that belong to an app and not to a person."""
     delay_seconds: float = 0.0
     """How long every answer takes."""
+    refuses_with: int = 401
+    """The status for a token that is unknown; workspaces use 403 and 400 as well."""
     away: bool = False
     """Whether everything answers 503, as a workspace in trouble does."""
     url: str = ""
@@ -71,7 +74,7 @@ class FakeWorkspace:
             return JSONResponse(_person(self.users[token]))
         if token in self.service_principals:
             return JSONResponse(_service_principal(self.service_principals[token]))
-        return _error(401, "UNAUTHENTICATED", "Credential was not sent or was not accepted.")
+        return _error(self.refuses_with, _REFUSALS[self.refuses_with], "Credential not accepted.")
 
 
 @contextlib.contextmanager

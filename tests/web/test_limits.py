@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agent_feedback.ledger import ledger as ledger_module
-from tests.support.rating import BOB, OpenSite, Site, held, stored_trace
+from tests.support.rating import ANN, BOB, OpenSite, Site, held, stored_trace
 from tests.web.test_refusals import comes_back, refused
 
 pytestmark = pytest.mark.usefixtures("tracking")
@@ -31,6 +31,9 @@ SITES: dict[str, tuple[dict[str, str], bool]] = {
     "another port": ({"origin": f"https://{HERE}:8443"}, False),
     "a sandboxed page": ({"origin": "null"}, False),
     "an empty origin": ({"origin": ""}, False),
+    "an origin that is no address": ({"origin": "https://[::1"}, False),
+    "our origin with a path": ({"origin": f"https://{HERE}/x"}, False),
+    "our origin as somebody's": ({"origin": f"https://{HERE}@evil.example"}, False),
     "our origin behind a proxy": (
         {"origin": "https://public.example", "x-forwarded-host": "public.example"},
         True,
@@ -79,6 +82,37 @@ def test_too_many_writes_are_429(open_site: OpenSite) -> None:
     bobs = stored_trace(BOB)
     assert site.post({"trace_id": bobs, "value": True}, user=BOB).status_code == 201
     assert site.mine(trace_id=trace_id)[0]["value"] is True
+
+
+def test_anonymous_people_are_limited_by_their_address(open_site: OpenSite) -> None:
+    """Off Databricks Apps anybody can type X-Real-Ip: all of one peer share an allowance."""
+    site = open_site(writes_per_minute=3)
+    trace_id = stored_trace("anonymous")
+    statuses = [
+        site.post(
+            {"trace_id": trace_id, "value": True},
+            user=None,
+            headers={"x-real-ip": f"203.0.113.{number}"},
+        ).status_code
+        for number in range(5)
+    ]
+    assert statuses == [201, 200, 200, 429, 429]
+    assert site.post({"trace_id": stored_trace(), "value": True}, user=ANN).status_code == 201
+
+
+def test_on_databricks_apps_the_platform_says_the_address(
+    open_site: OpenSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """There the peer is the platform's proxy, which everybody shares."""
+    monkeypatch.setenv("DATABRICKS_APP_NAME", "agent")
+    site = open_site(writes_per_minute=1)
+    trace_id = stored_trace("anonymous")
+    body = {"trace_id": trace_id, "value": True}
+
+    def status(address: str) -> int:
+        return site.post(body, user=None, headers={"x-real-ip": address}).status_code
+
+    assert [status("203.0.113.7"), status("203.0.113.7"), status("203.0.113.8")] == [201, 429, 200]
 
 
 def test_a_ledger_that_cannot_be_written_is_503(

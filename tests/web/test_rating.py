@@ -138,7 +138,7 @@ GOOD: dict[str, tuple[dict[str, Any], Mapping[str, Any], dict[str, Any]]] = {
     "text as people write it": (
         {"value": True, "rationale": " Zoë\x00 \N{GRINNING FACE}\n'; DROP TABLE--\ud800 "},
         {"user_feedback": True},
-        {"rationale": "Zoë \N{GRINNING FACE}\n'; DROP TABLE--"},
+        {"rationale": " Zoë \N{GRINNING FACE}\n'; DROP TABLE-- "},
     ),
     "members that we do not know": ({"value": True, "theme": "dark"}, {"user_feedback": True}, {}),
     "null is absent": (
