@@ -61,6 +61,7 @@ class MortalApp:
         door.dead = True
         self._faults.let_go_on()
         self.parts._delivery.stop()
+        self._wait_until_nothing_is_under_way()
         self.parts.service.close()
         self.parts._ledger.close()
 
@@ -87,7 +88,10 @@ class MortalApp:
         self._faults.land()
 
         def is_settled() -> bool:
-            if not self.count(ratings.c.state != "delivered", ratings.c.lease_owner.is_not(None)):
+            moves = self.parts._delivery._under_way
+            if not moves and not self.count(
+                ratings.c.state != "delivered", ratings.c.lease_owner.is_not(None)
+            ):
                 return True
             self.parts._queue.retry()
             self.let_attempts_be_over()
@@ -102,6 +106,13 @@ class MortalApp:
             lambda: deliveries._under_way <= self._faults.held or self._faults.held >= 4,
             within=_SETTLES_WITHIN_SECONDS,
             otherwise="a delivery neither ends nor is held",
+        )
+
+    def _wait_until_nothing_is_under_way(self) -> None:
+        until(
+            lambda: not self.parts._delivery._under_way,
+            within=_SETTLES_WITHIN_SECONDS,
+            otherwise="a delivery does not end",
         )
 
     # -- the ledger -----------------------------------------------------------------------------
