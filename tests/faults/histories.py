@@ -21,8 +21,8 @@ from tests.support.rating import ANN, BOB
 Trouble = list[tuple[str, Fault]]
 
 # What one person says under one name is what can go wrong: most of it is about the same.
-people = st.sampled_from([ANN, ANN, ANN, BOB])
-rated = st.sampled_from([THUMB, THUMB, *DIMENSIONS])
+people = st.sampled_from([ANN, ANN, ANN, ANN, BOB])
+rated = st.sampled_from([THUMB, THUMB, THUMB, *DIMENSIONS])
 said = st.sampled_from([THUMB, THUMB, THUMB, *DIMENSIONS, COMMENT, CORRECTION])
 stars = st.integers(1, SCALE)
 texts = st.sampled_from(["too long", "so clear", "wrong", "just right"])
@@ -110,6 +110,15 @@ class History(RuleBasedStateMachine):
         """Whatever there was, and whether there was anything."""
         self._expect(trouble)
         self._answer.withdraw(key)
+
+    @rule(person=people, up=st.booleans(), again=st.booleans(), trouble=troubles)
+    def think_again(self, person: str, up: bool, again: bool, trouble: Trouble) -> None:
+        """Withdrawn and said anew, perhaps before MLflow heard of the first word."""
+        if again:
+            self._answer.submit(person, {THUMB: Content(not up)}, value=not up)
+        self._expect(trouble)
+        self._answer.withdraw(Name(person, THUMB))
+        self._answer.submit(person, {THUMB: Content(up)}, value=up)
 
     @precondition(lambda self: self._model.amendable())
     @rule(which=any_of_them, by=any_of_them, trouble=troubles)

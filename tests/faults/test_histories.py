@@ -20,7 +20,7 @@ from tests.faults.remaining import Name
 from tests.faults.unreliable_door import Fault
 from tests.support.rating import ANN
 
-_STEPS = 20
+_STEPS = 30
 
 
 @pytest.mark.timeout(1800)
