@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Renewed only when the dependencies change, so that the second `make` starts at once.
 READY := $(VENV)/.ready
 
-.PHONY: run test lint bench clean
+.PHONY: run test lint faults faults-short soak bench clean
 
 run: $(READY)
 	$(BIN)/python -m examples.agent_app
@@ -18,6 +18,17 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# Every fault at full length, one at a time: about 25 minutes. The short form is what CI runs.
+faults: $(READY)
+	$(BIN)/python -m pytest tests/faults --full --timeout 1200 $(ARGS)
+
+faults-short: $(READY)
+	$(BIN)/python -m pytest tests/faults -n 4 --dist worksteal --timeout 300 $(ARGS)
+
+# Half an hour of everyday load; the memory must stay flat.
+soak: $(READY)
+	$(BIN)/python -m pytest tests/faults/test_soak.py --soak-seconds 1800 --timeout 3000 $(ARGS)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.overhead $(ARGS)

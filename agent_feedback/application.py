@@ -15,6 +15,7 @@ from agent_feedback.agent.turns import Turns
 from agent_feedback.delivery.delivery import Delivery
 from agent_feedback.doors.active_trace import export_finished_traces
 from agent_feedback.doors.assessments import Assessments
+from agent_feedback.doors.experiment import choose_experiment_of_environment
 from agent_feedback.guard import Guard
 from agent_feedback.identity.callers import Callers
 from agent_feedback.ledger.delivery_queue import DeliveryQueue
@@ -68,6 +69,8 @@ class Application:
             ConfigurationError: the ledger cannot be opened.
         """
         self._ledger.open()
+        with self._guard.protect("choosing the experiment that the environment names"):
+            choose_experiment_of_environment()
         if self._is_ephemeral():
             logger.warning(
                 "agent_feedback: the ledger is a file on this app's ephemeral disk: ratings that"

@@ -8,13 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, Protocol, TypeVar, overload
+from weakref import WeakSet
 
 import mlflow
 from fastapi import FastAPI
 from mlflow.genai import agent_server
 
 from agent_feedback.agent.exchange import ExchangeMiddleware
-from agent_feedback.agent.request_fields import is_client_request_id
 from agent_feedback.application import Application
 from agent_feedback.errors import ConfigurationError
 from agent_feedback.identity.headers import normalise
@@ -52,6 +52,7 @@ class AgentFeedback:
     def __init__(self, settings: Settings | None = None) -> None:
         self._parts = Application(settings or Settings())
         self._decorated: set[str] = set()
+        self._mounted: WeakSet[FastAPI] = WeakSet()
 
     @property
     def settings(self) -> Settings:
@@ -123,8 +124,8 @@ class AgentFeedback:
                 own lifespan is kept, whenever it is set.
 
         Raises:
-            ConfigurationError: no handler is decorated, the app has started already, or this is
-                something else.
+            ConfigurationError: no handler is decorated, the app has started already or has
+                feedback already, or this is something else.
         """
         app = getattr(server, "app", server)
         if not isinstance(app, FastAPI):
@@ -137,6 +138,8 @@ class AgentFeedback:
                 "There is nothing to rate: import the module whose handlers are decorated with"
                 " @feedback.invoke or @feedback.stream before mount, or use feedback.app()."
             )
+        if app in self._mounted:
+            raise ConfigurationError("This app has feedback already: mount it once.")
         self._attach(app)
 
     def app(self) -> FastAPI:
@@ -159,6 +162,7 @@ class AgentFeedback:
         except RuntimeError:
             raise ConfigurationError("Mount feedback before the app has started.") from None
         routes.add_to(app)
+        self._mounted.add(app)
 
     # -- the operations, from Python ----------------------------------------------------------
 
@@ -174,14 +178,12 @@ class AgentFeedback:
 
         The turn belongs to the active trace, or to a new one of its own. The ``user_id`` is
         believed: the application vouches for it. A ``client_request_id`` that MLflow cannot keep is
-        replaced; the turn says the one that counts.
+        replaced, and such a ``session_id`` left out; the turn says what counts.
         """
         in_span = mlflow.get_current_active_span() is not None
         with nullcontext() if in_span else mlflow.start_span("turn"):
             live = self._parts.turns.open_app(
-                normalise(user_id) if user_id else None,
-                session_id,
-                client_request_id if is_client_request_id(client_request_id) else None,
+                normalise(user_id) if user_id else None, session_id, client_request_id
             )
             try:
                 yield live.turn

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any, Literal, TypeVar, cast, get_args
 
 from agent_feedback.errors import ConfigurationError
-from agent_feedback.model import COMMENT, DIMENSION_PREFIX, SIGNAL_PREFIX, THUMB
+from agent_feedback.model import COMMENT, CORRECTION, DIMENSION_PREFIX, SIGNAL_PREFIX, THUMB
 
 T = TypeVar("T")
 Raters = Literal["asker", "anyone"]
@@ -35,6 +35,8 @@ _SECRET_HEADERS = {
 _SIGNALS = ("copy", "regenerate", "stop")
 _DIMENSION = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _RESERVED = tuple(name.removeprefix(DIMENSION_PREFIX) for name in (THUMB, COMMENT))
+# What a withdrawal calls the feedback that is no dimension.
+_WITHDRAWN_AS = (THUMB, COMMENT, CORRECTION, *(f"{SIGNAL_PREFIX}{signal}" for signal in _SIGNALS))
 
 
 def _text(raw: str) -> str:
@@ -160,6 +162,9 @@ class Settings:
             f"dimensions must not be called {' or '.join(_RESERVED)}: those names are taken.": (
                 not set(_RESERVED) & set(self.dimensions)
             ),
+            f"dimensions must not be called {', '.join(_WITHDRAWN_AS)}: DELETE means others.": (
+                not set(_WITHDRAWN_AS) & set(self.dimensions)
+            ),
             "scale must be a whole number of stars, 2 or more.": (
                 isinstance(self.scale, int) and self.scale >= 2
             ),
@@ -178,6 +183,9 @@ class Settings:
             "unknown_wait_seconds, wait_seconds and retention_days must be finite, 0 or more.": all(
                 math.isfinite(length) and length >= 0
                 for length in (self.unknown_wait_seconds, self.wait_seconds, self.retention_days)
+            ),
+            "redact and on_rating must be functions.": all(
+                hook is None or callable(hook) for hook in (self.redact, self.on_rating)
             ),
             'allowed_origins must be origins like "https://chat.example.com", without a path.': (
                 all(re.fullmatch(r"https?://[^/*\s]+", origin) for origin in self.allowed_origins)

@@ -99,6 +99,9 @@ def test_settings_do_not_change() -> None:
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"dimensions": ("feedback",)}, "dimensions"),
     ({"dimensions": ("accuracy", "comment")}, "dimensions"),
+    ({"dimensions": ("expected_response",)}, "dimensions"),
+    ({"dimensions": ("user_feedback",)}, "dimensions"),
+    ({"dimensions": ("implicit_copy",)}, "dimensions"),
     ({"dimensions": ("accuracy", "accuracy")}, "dimensions"),
     ({"dimensions": ("Accuracy",)}, "dimensions"),
     ({"dimensions": ("too " * 20,)}, "dimensions"),
@@ -127,6 +130,8 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"allowed_origins": ("chat.example.com",)}, "allowed_origins"),
     ({"allowed_origins": ("https://chat.example.com/path",)}, "allowed_origins"),
     ({"allowed_origins": ("*",)}, "allowed_origins"),
+    ({"redact": "module:function"}, "redact"),
+    ({"on_rating": 5}, "on_rating"),
 ]
 
 

@@ -58,6 +58,7 @@ class AnswerStream:
         event = self._convention.event(value)
         if event.get("type") == "done":
             self._own_done.update(event)
+            self._live.call_request(event.get("client_request_id"))
             return HELD_BACK
         self._said.append(event)
         return self._convention.handed_over(event)

@@ -24,7 +24,7 @@ from agent_feedback.agent.answer_stream import (
 )
 from agent_feedback.agent.conventions import convention_of
 from agent_feedback.agent.exchange import Current, Exchange
-from agent_feedback.agent.handler_threads import HandlerThreads
+from agent_feedback.agent.handler_threads import HandlerThreads, as_it_is_now
 from agent_feedback.agent.handlers import Handler, HandlerRunner, is_stream
 from agent_feedback.agent.turns import Turns
 
@@ -85,11 +85,12 @@ class Capture:
                 if is_stream(outcome):
                     async with aclosing(runner.events(outcome)) as pieces:
                         async for piece in pieces:
-                            said.append(piece)  # noqa: PERF401 - what was said before a failure
+                            said.append(as_it_is_now(piece))  # noqa: PERF401 - kept when it fails
                     outcome = convention.whole(said)
                 answer = convention.result(outcome)
+                live.call_request(answer.get("client_request_id"))
                 await live.know_asker()
-        except (Exception, asyncio.CancelledError) as error:
+        except BaseException as error:
             if _is_told_to_stop(error):  # not by the client: the server itself is stopping
                 live.interrupt(None)
                 raise
@@ -112,7 +113,7 @@ class Capture:
         is_waiting = False
         try:
             outcome = await runner.outcome(request, stream.turn)
-            async with aclosing(runner.events(outcome)) as events:
+            async with aclosing(runner.events(outcome, ahead=exchange is not None)) as events:
                 async for value in events:
                     event = stream.take(value)
                     if event is not HELD_BACK:
@@ -121,7 +122,7 @@ class Capture:
                         is_waiting = False
                     if next(pauses):
                         await asyncio.sleep(0)
-        except (Exception, asyncio.CancelledError, GeneratorExit) as error:
+        except BaseException as error:
             if is_waiting or _is_told_to_stop(error):
                 stream.interrupt()
                 raise
@@ -140,12 +141,12 @@ class Capture:
 
 
 def _is_told_to_stop(error: BaseException) -> bool:
-    """Whether the handler ends because somebody stops it, and not by its own doing.
+    """Whether the handler ends because somebody stops it, or the process, and not by its failure.
 
     Libraries leak the cancellation of their own inner tasks: that is a failure like any other.
     Python 3.10 cannot tell one from the other.
     """
     if not isinstance(error, asyncio.CancelledError):
-        return isinstance(error, GeneratorExit)
+        return not isinstance(error, Exception)
     cancelling = getattr(asyncio.current_task(), "cancelling", None)
     return cancelling is None or cancelling() > 0

@@ -8,6 +8,7 @@ steps, so that spans held open across its ``yield``s nest and close as written.
 from __future__ import annotations
 
 import asyncio
+import copy
 import threading
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterable
@@ -22,6 +23,7 @@ T = TypeVar("T")
 _MOST_THREADS = 256
 _AHEAD = 16
 _END = object()
+_UNCHANGING = {str, int, float, bool, type(None)}
 
 
 class HandlerThreads:
@@ -37,13 +39,17 @@ class HandlerThreads:
             return await anyio.to_thread.run_sync(run, limiter=self._limiter)
         raise AssertionError("a shielded scope swallows nothing")
 
-    async def iterate(self, start: Callable[[], Iterable[T]]) -> AsyncGenerator[T, None]:
+    async def iterate(
+        self, start: Callable[[], Iterable[T]], *, ahead: bool = True
+    ) -> AsyncGenerator[T, None]:
         """Yield what the iterable that ``start`` makes yields, produced in one thread.
 
-        The thread runs up to 16 items ahead. Closing this closes the iterable at its next step,
-        and waits for that.
+        The thread runs up to 16 items ahead, and hands over what each of them was when it came.
+        Without ``ahead`` it hands over the very items, and goes on when it is asked for the next.
+        Closing this closes the iterable at its next step, and waits for that.
         """
-        channel: _Channel = _Channel(asyncio.get_running_loop())
+        loop = asyncio.get_running_loop()
+        channel: _Channel = _Channel(loop) if ahead else _StepByStep(loop)
         producer = asyncio.ensure_future(
             anyio.to_thread.run_sync(_produce, start, channel, limiter=self._limiter)
         )
@@ -55,6 +61,16 @@ class HandlerThreads:
             with anyio.CancelScope(shield=True):
                 await asyncio.wait([producer])
         await producer
+
+
+def as_it_is_now(item: Any) -> Any:
+    """A copy that stays as it is when a handler goes on to change what it has handed over."""
+    if type(item) is dict and _UNCHANGING.issuperset(map(type, item.values())):
+        return item.copy()
+    try:
+        return copy.deepcopy(item)
+    except Exception:  # noqa: BLE001 - whatever cannot be copied is handed on as it is
+        return item
 
 
 def _produce(start: Callable[[], Iterable[T]], channel: _Channel) -> None:
@@ -74,6 +90,8 @@ def _produce(start: Callable[[], Iterable[T]], channel: _Channel) -> None:
 class _Channel:
     """Hands items from one thread to the event loop, waking it once for many of them."""
 
+    _goes_on_below = _AHEAD // 2
+
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._items: deque[Any] = deque()
@@ -84,7 +102,7 @@ class _Channel:
 
     def put(self, item: Any) -> bool:
         """From the thread: hand over an item, wait while the reader lags; false once closed."""
-        self._append(item)
+        self._append(as_it_is_now(item))
         if len(self._items) >= _AHEAD:
             self._drained.clear()
             if len(self._items) >= _AHEAD and not self._closed:
@@ -103,7 +121,7 @@ class _Channel:
             if not self._items:  # one may have come before the flag was lowered
                 await self._ready.wait()
         item = self._items.popleft()
-        if len(self._items) < _AHEAD // 2:
+        if len(self._items) < self._goes_on_below:
             self._drained.set()
         return item
 
@@ -120,3 +138,22 @@ class _Channel:
                 self._loop.call_soon_threadsafe(self._ready.set)
             except RuntimeError:  # the loop is gone, and nobody reads any more
                 self._closed = True
+
+
+class _StepByStep(_Channel):
+    """Hands over one item at a time, as a loop over a generator does."""
+
+    _goes_on_below = 0  # only a reader who asks for more lets the thread go on
+
+    def put(self, item: Any) -> bool:
+        """From the thread: hand over an item, wait until the next is asked for."""
+        self._drained.clear()
+        self._append(item)
+        if not self._closed:
+            self._drained.wait()
+        return not self._closed
+
+    async def get(self) -> Any:
+        """From the loop: ask for the next item, or the end mark."""
+        self._drained.set()
+        return await super().get()

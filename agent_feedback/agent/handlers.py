@@ -46,8 +46,12 @@ class HandlerRunner:
         returned = await self._threads.call(self._handler, *arguments)
         return await returned if inspect.isawaitable(returned) else returned
 
-    def events(self, outcome: Any) -> AsyncGenerator[Any, None]:
+    def events(self, outcome: Any, *, ahead: bool = True) -> AsyncGenerator[Any, None]:
         """The events of an outcome, each of its kind's steps where it belongs.
+
+        Args:
+            outcome: What the handler returned.
+            ahead: Let a synchronous one run ahead of its reader, who then gets copies.
 
         Raises:
             TypeError: it is nothing to iterate over.
@@ -57,7 +61,7 @@ class HandlerRunner:
         if isinstance(outcome, AsyncIterable):
             return _generated(outcome)
         if isinstance(outcome, Iterable) and not isinstance(outcome, (str, bytes, dict)):
-            return self._threads.iterate(lambda: outcome)
+            return self._threads.iterate(lambda: outcome, ahead=ahead)
         raise TypeError(
             f"a stream handler yields events or returns an iterable of them,"
             f" not {type(outcome).__name__}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-import uuid
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,20 +16,20 @@ def is_client_request_id(value: object) -> bool:
     return isinstance(value, str) and _CLIENT_REQUEST_ID.fullmatch(value) is not None
 
 
-def client_request_id(request: Any, headers: Mapping[str, str]) -> str:
-    """The caller's id of the request, or a new UUID where it has none that can be kept."""
+def client_request_id(request: Any, headers: Mapping[str, str]) -> str | None:
+    """The caller's id of the request, or ``None`` where it has none that can be kept."""
     said = (
         _get(_get(request, "custom_inputs"), "client_request_id")
         or _own(request, "client_request_id")
         or headers.get("x-client-request-id")
     )
-    return str(said) if is_client_request_id(said) else str(uuid.uuid4())
+    return str(said) if is_client_request_id(said) else None
 
 
 def session_id(request: Any, headers: Mapping[str, str]) -> str | None:
     """The conversation that the request belongs to."""
     inputs = _get(request, "custom_inputs")
-    return _name(
+    return usable_name(
         _get(_get(request, "context"), "conversation_id")
         or _get(inputs, "session_id")
         or _get(inputs, "thread_id")
@@ -40,7 +40,19 @@ def session_id(request: Any, headers: Mapping[str, str]) -> str | None:
 
 def claimed_user(request: Any) -> str | None:
     """The person that the body names. Proof of nothing."""
-    return _name(_get(_get(request, "context"), "user_id"))
+    return usable_name(_get(_get(request, "context"), "user_id"))
+
+
+def usable_name(value: object) -> str | None:
+    """A name that MLflow and the ledger can keep, or ``None``.
+
+    A trace whose metadata holds a NUL or a lone surrogate is refused as a whole by the database.
+    """
+    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST:
+        return None
+    # The first question is a quick one; an emoji's joiner is no letter either, but can be kept.
+    fine = value.isprintable() or not any(unicodedata.category(c) in ("Cc", "Cs") for c in value)
+    return value if fine else None
 
 
 def _get(holder: Any, name: str) -> Any:
@@ -52,7 +64,3 @@ def _get(holder: Any, name: str) -> Any:
 def _own(request: Any, name: str) -> Any:
     """A key of a plain dict request; a Responses request has no room for it."""
     return request.get(name) if isinstance(request, Mapping) else None
-
-
-def _name(value: Any) -> str | None:
-    return value if isinstance(value, str) and 0 < len(value) <= _LONGEST else None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import threading
 import time
 import uuid
@@ -35,7 +36,7 @@ class Turns:
         self._guard = guard
         # Not a UUID each: the system's randomness lets go of the interpreter's lock, and under
         # load it is a while until it comes back.
-        self._process = uuid.uuid4().hex[:20]
+        self._process = (os.getpid(), uuid.uuid4().hex[:20])
         self._numbers = itertools.count()
         self._open: Counter[str] = Counter()
         self._lock = threading.Lock()
@@ -61,27 +62,28 @@ class Turns:
         self, user_id: str | None, session_id: str | None, client_request_id: str | None
     ) -> LiveTurn:
         """A turn that the host application vouches for."""
+        keepable = request_fields.is_client_request_id(client_request_id)
         return self._start(
             Identity(user_id, "app", is_human=True) if user_id else Identity(how="app"),
-            client_request_id=client_request_id or str(uuid.uuid4()),
-            session_id=session_id,
+            client_request_id=client_request_id if keepable else None,
+            session_id=request_fields.usable_name(session_id),
         )
 
     def _start(
         self,
         who: Identity | Future[Identity] | None,
         *,
-        client_request_id: str,
+        client_request_id: str | None,
         session_id: str | None = None,
         claimed_user: str | None = None,
     ) -> LiveTurn:
         trace = ActiveTrace()
         turn = Turn(
             trace_id=trace.trace_id,
-            client_request_id=client_request_id,
+            client_request_id=client_request_id or str(uuid.uuid4()),
             session_id=session_id,
             user_id=claimed_user,
-            turn_id=f"{self._process}{next(self._numbers):x}",
+            turn_id=self._new_turn_id(),
             opened_at=int(time.time() * 1000),
         )
         if isinstance(who, Identity):
@@ -90,9 +92,22 @@ class Turns:
             self._guard.log_once(
                 "tracing made no trace (it is off, or sampled out): such answers cannot be rated"
             )
-        live = LiveTurn(self, trace, turn, who if isinstance(who, Future) else None)
+        live = LiveTurn(
+            self,
+            trace,
+            turn,
+            who if isinstance(who, Future) else None,
+            has_callers_id=client_request_id is not None,
+        )
         self._opened(live)
         return live
+
+    def _new_turn_id(self) -> str:
+        pid, name = self._process
+        if pid != os.getpid():  # a forked worker inherits name and count, and shares the ledger
+            name = uuid.uuid4().hex[:20]
+            self._process = (os.getpid(), name)
+        return f"{name}{next(self._numbers):x}"
 
     def _opened(self, live: LiveTurn) -> None:
         if live.turn.trace_id is not None:
@@ -128,10 +143,17 @@ class LiveTurn:
     """One running turn. Ends once, in one of the states of :class:`TurnState`."""
 
     def __init__(
-        self, turns: Turns, trace: ActiveTrace, turn: Turn, look_up: Future[Identity] | None
+        self,
+        turns: Turns,
+        trace: ActiveTrace,
+        turn: Turn,
+        look_up: Future[Identity] | None,
+        *,
+        has_callers_id: bool,
     ) -> None:
         self._turns = turns
         self._look_up = look_up
+        self._has_callers_id = has_callers_id
         self.trace = trace
         self.turn = turn
 
@@ -142,6 +164,14 @@ class LiveTurn:
         with self._turns.protect("looking up who asks"):
             answer = asyncio.wrap_future(self._look_up)
             await asyncio.wait_for(asyncio.shield(answer), DEADLINE_SECONDS)
+
+    def call_request(self, own: object) -> None:
+        """The answer names the request itself: the client knows it by that name and no other.
+
+        Where the caller named it, both would be known to the client, and the caller's is the one.
+        """
+        if not self._has_callers_id and request_fields.is_client_request_id(own):
+            self.turn = replace(self.turn, client_request_id=str(own))
 
     def fail(self, error: BaseException) -> None:
         """The handler raised."""

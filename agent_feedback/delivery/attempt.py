@@ -1,4 +1,8 @@
-"""One attempt at delivering one rating: look, do what is missing, and look again."""
+"""One attempt at delivering one rating: look, and do what is missing.
+
+Whoever else may have written at the same moment is looked for afterwards: at once where there is a
+sign of it, and else later, when it costs nobody's patience.
+"""
 
 from __future__ import annotations
 
@@ -50,10 +54,10 @@ class Attempt:
         rating = claim.rating
         steps = self._plan(claim, rating)
         kept = self._carry_out(claim, steps)
-        look_again = False
-        if steps.writes and steps.yield_to is None:
-            # A store that gives ids of its own may have made two, and a replica with a ledger of
-            # its own may have written at the same moment: the later of the two looks sees both.
+        # A replica with a ledger of its own may create one at this moment too. Neither sees the
+        # other's before; whoever looks when both are over does.
+        look_again = steps.create
+        if steps.yield_to is None and self._is_suspicious(steps, kept, rating):
             after = self._plan(claim, replace(rating, store_id=kept, clear_first=False))
             self._delete(claim, after)
             look_again = steps.contested or after.contested or after.writes
@@ -69,7 +73,7 @@ class Attempt:
         self._mind_the_lease(claim)
         trace = self._store.look(rating.key.trace_id)
         if trace is None:
-            raise StoreError(Trouble.NOT_FOUND, "trace not found")
+            raise StoreError(Trouble.NOT_FOUND, "RESOURCE_DOES_NOT_EXIST")
         now = int(time.time() * 1000)
         return plan(rating, trace, is_foreign=self._store.is_foreign, now=now)
 
@@ -90,6 +94,13 @@ class Attempt:
         for assessment_id in steps.delete:
             self._mind_the_lease(claim)
             self._store.delete(claim.rating.key.trace_id, assessment_id)
+
+    @staticmethod
+    def _is_suspicious(steps: Plan, kept: str, rating: Rating) -> bool:
+        """Whether there may be more than was planned for: a store that gives ids of its own may
+        have made two, and another ledger's mark is there."""
+        replaced = steps.create and kept != rating.assessment_id
+        return steps.writes and (replaced or steps.contested)
 
     @staticmethod
     def _mind_the_lease(claim: Claim) -> None:

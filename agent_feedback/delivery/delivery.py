@@ -179,7 +179,7 @@ class Delivery:
         if left <= 0 or self._mlflow.is_away:
             return False
         try:
-            due = self._queue.seconds_until_due()
+            due = self._queue.seconds_until_due(but_for_looks=True)
         except Unavailable:
             return False
         return self._under_way > 0 or (due is not None and due < left)

@@ -17,12 +17,10 @@ import mlflow
 from mlflow.entities import Assessment as MlflowAssessment
 from mlflow.entities import AssessmentSource, Expectation, Feedback
 from mlflow.entities.assessment import ExpectationValue, FeedbackValue
-from mlflow.environment_variables import MLFLOW_EXPERIMENT_ID, MLFLOW_EXPERIMENT_NAME
 from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST
-from mlflow.tracking import fluent
 
 from agent_feedback.doors.bounded_store import bounded_store
+from agent_feedback.doors.experiment import active_experiment
 from agent_feedback.model import (
     Assessment,
     Content,
@@ -127,7 +125,7 @@ class Assessments:
     def location(self) -> str | None:
         """The Unity Catalog place of the active experiment's traces, if they live there."""
         with _translated():
-            experiment = _store().get_experiment(_active_experiment())
+            experiment = _store().get_experiment(active_experiment())
             place = getattr(experiment, "trace_location", None)
             return getattr(place, "full_table_prefix", None) if place else None
 
@@ -139,7 +137,7 @@ class Assessments:
         """
         try:
             with _translated():
-                _store().get_experiment(_active_experiment())
+                _store().get_experiment(active_experiment())
         except StoreError as error:
             return error.trouble not in (Trouble.LOCKED_OUT, Trouble.UNKNOWN)
         return True
@@ -205,7 +203,7 @@ class Assessments:
     def _search(self, filter_string: str) -> list[StoredTrace]:
         with _translated():
             infos = _store().search_traces(
-                locations=[_active_experiment()],
+                locations=[active_experiment()],
                 filter_string=filter_string,
                 max_results=100,
                 order_by=["timestamp_ms DESC"],
@@ -228,22 +226,6 @@ def is_marked(found: Assessment) -> bool:
 
 def _store() -> Any:
     return bounded_store(mlflow.get_tracking_uri())
-
-
-def _active_experiment() -> str:
-    """The experiment whose traces are searched, as MLflow would say.
-
-    Its own answer asks the server for what the environment names, and retries that for minutes.
-    """
-    active: Any = fluent._active_experiment_id
-    if active:
-        return str(active)
-    if name := MLFLOW_EXPERIMENT_NAME.get():
-        named = _store().get_experiment_by_name(name)
-        if named is None:
-            raise MlflowException("no such experiment", RESOURCE_DOES_NOT_EXIST)
-        return str(named.experiment_id)
-    return str(MLFLOW_EXPERIMENT_ID.get() or fluent._get_experiment_id())
 
 
 def _said_id(written: Any) -> str:

@@ -33,6 +33,8 @@ from agent_feedback.model import Assessment, Rating
 
 UNSETTLED_MS = 60_000
 """How long an attempt of unknown outcome may still take effect once MLflow answers again."""
+LAST_LOOK_MS = LEASE_MS
+"""How long another ledger's attempt at the same moment may last: no longer than its lease."""
 _LONGEST_PAUSE_MS = 600_000
 _PURGE_AT_ONCE = 500
 
@@ -115,13 +117,13 @@ class DeliveryQueue:
         """MLflow holds the claimed revision, under ``store_id`` where that is another id.
 
         It stays in the queue for a last look while an attempt of unknown outcome may still take
-        effect, or, with ``look_again``, while another replica's may.
+        effect, or, with ``look_again``, while another ledger's may.
         """
         still = _still(claim)
         # That MLflow answered is what ends an unknown outcome's uncertainty, a while later.
         settles_at: ColumnElement[int] = case(
             (ratings.c.unsettled_until == UNTIL_IT_ANSWERS, now_ms() + UNSETTLED_MS),
-            else_=_unsettled_for_a_lease() if look_again else ratings.c.unsettled_until,
+            else_=_unsettled_for(LAST_LOOK_MS) if look_again else ratings.c.unsettled_until,
         )
         is_news = ratings.c.delivered_revision < claim.rating.revision
         self._finish(
@@ -223,8 +225,12 @@ class DeliveryQueue:
             )
         )
 
-    def seconds_until_due(self) -> float | None:
-        """When the next rating is due, or ``None`` where none waits."""
+    def seconds_until_due(self, *, but_for_looks: bool = False) -> float | None:
+        """When the next rating is due, or ``None`` where none waits.
+
+        Args:
+            but_for_looks: Pass over what MLflow holds, and is only looked at once more.
+        """
         free_at = case(
             (ratings.c.lease_until > ratings.c.due_at, ratings.c.lease_until),
             else_=ratings.c.due_at,
@@ -232,6 +238,8 @@ class DeliveryQueue:
         query = select((func.min(free_at) - now_ms()).label("wait")).where(
             ratings.c.state == "pending"
         )
+        if but_for_looks:
+            query = query.where(ratings.c.delivered_revision < ratings.c.revision)
         wait = self._ledger.read(query, lambda row: row["wait"])[0]
         return None if wait is None else max(0.0, wait / 1000)
 
@@ -277,7 +285,7 @@ class DeliveryQueue:
                     .values(
                         state="pending",
                         due_at=case((delivered, now_ms()), else_=ratings.c.due_at),
-                        unsettled_until=_unsettled_for_a_lease(),
+                        unsettled_until=_unsettled_for(LEASE_MS),
                     )
                 )
 
@@ -302,10 +310,9 @@ def _still(claim: Claim) -> ColumnElement[bool]:
     return ratings.c.revision == claim.rating.revision
 
 
-def _unsettled_for_a_lease() -> ColumnElement[int]:
-    lease_ends = now_ms() + LEASE_MS
-    later = ratings.c.unsettled_until > lease_ends
-    return case((later, ratings.c.unsettled_until), else_=lease_ends)
+def _unsettled_for(milliseconds: int) -> ColumnElement[int]:
+    ends = now_ms() + milliseconds
+    return case((ratings.c.unsettled_until > ends, ratings.c.unsettled_until), else_=ends)
 
 
 def _claims() -> Any:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any
@@ -194,7 +194,10 @@ class Service:
         def noted(key: RatingKey, transition: Transition) -> Transition:
             def transition_and_note(old: Rating | None) -> Rating | None:
                 before[key] = old
-                return transition(old)
+                new = transition(old)
+                if new is None or new is old or new.client_request_id is not None:
+                    return new
+                return replace(new, client_request_id=trace.client_request_id)
 
             return transition_and_note
 
@@ -288,7 +291,8 @@ class Service:
         for found in sorted(stored.assessments, key=lambda each: each.updated_at):
             key = RatingKey(stored.trace_id, person.user_id, found.name)
             if found.valid and self._is_own(found, key):
-                newest[found.name] = desired_state.adopted(key, found)
+                rating = desired_state.adopted(key, found)
+                newest[found.name] = replace(rating, client_request_id=stored.client_request_id)
         return list(newest.values())
 
     def _look_at(self, trace_ids: Sequence[str]) -> dict[str, StoredTrace]:

@@ -112,12 +112,13 @@ class Targets:
         trace_id = self._complete(trace_ids.parse(trace_id))
         turn = self._ledger.turn_of_trace(trace_id)
         known: Turn | StoredTrace = turn if turn is not None else self._look(trace_id)
-        if client_request_id not in (None, known.client_request_id):
-            raise InvalidFeedback("trace_id and client_request_id name two different answers.")
         if not may_rate(known.asker, person, self._raters):
             if isinstance(known, StoredTrace) and not known.is_whole:
                 raise TraceNotFound()  # its mark may still be on its way
             raise NotAllowed()
+        # Only now: others are not told what the request of this trace was called.
+        if client_request_id not in (None, known.client_request_id):
+            raise InvalidFeedback("trace_id and client_request_id name two different answers.")
         return Rateable(trace_id, known.client_request_id, _in_export_gap(known))
 
     def _by_request_id(

@@ -266,7 +266,7 @@ class Routes:
         self, request: Request, operation: Callable[[], Submission]
     ) -> list[Receipt]:
         submission = await self._waiting.for_trace(lambda: self._in_thread(operation))
-        if "respond-async" not in request.headers.get("prefer", "").lower():
+        if "respond-async" not in preferences(request):
             await self._waiting.for_delivery(submission)
         return submission.receipts()
 
@@ -278,12 +278,20 @@ class Routes:
             name: stars
             for name, stars in (body.model_extra or {}).items()
             if name in self._settings.dimensions
+            # A number for a dimension that we do not know is a typing error, and somebody's stars.
+            or (body.ratings is None and type(stars) in (int, float))
         }
         ratings = {**flat, **(body.ratings or {})}
         if not ratings:
             known = ", ".join(self._settings.dimensions)
             raise InvalidFeedback(f"Rate at least one dimension: {known}.")
         return ratings
+
+
+def preferences(request: Request) -> set[str]:
+    """The names of RFC 7240's preferences, which may come in one header or in several."""
+    said = ",".join(request.headers.getlist("prefer")).lower().split(",")
+    return {preference.partition(";")[0].strip() for preference in said}
 
 
 def _target(

@@ -15,7 +15,7 @@ from mlflow.genai.agent_server import AgentServer, get_request_headers
 
 from agent_feedback.agent import handler_threads
 from agent_feedback.agent.handler_threads import HandlerThreads
-from tests.agent.hosting import DONE, UNTYPED, Hosts, request_body, spans_by_name
+from tests.agent.hosting import DONE, TYPED, UNTYPED, Hosts, request_body, spans_by_name
 
 USER = ContextVar("user", default="nobody")
 
@@ -200,6 +200,50 @@ async def test_a_slow_reader_holds_the_thread_back() -> None:
             await asyncio.sleep(0.001)
             assert len(produced) - len(read) <= handler_threads._AHEAD + 1
     assert read == list(range(100))
+
+
+def _one_event_again_and_again(request: Any) -> Iterator[Any]:
+    event: dict[str, Any] = {"type": "text", "number": 0}
+    pages: dict[str, Any] = {"type": "pages", "read": []}
+    for number in range(40):
+        event["number"] = number
+        yield event
+        pages["read"].append(number)
+        yield pages
+
+
+@pytest.mark.parametrize("agent_type", [UNTYPED, TYPED])
+def test_a_generator_may_change_what_it_has_said(hosts: Hosts, agent_type: str | None) -> None:
+    """Each event is sent as it was when it was yielded, though the thread has gone on since."""
+    host = hosts.start(agent_type, stream=_one_event_again_and_again)
+    *said, _, _ = host.stream(request_body(agent_type))
+    assert [event["number"] for event in said[::2]] == list(range(40))
+    assert [event["read"] for event in said[1::2]] == [list(range(n + 1)) for n in range(40)]
+
+
+async def test_what_cannot_be_copied_is_handed_on() -> None:
+    """An item that refuses to be copied reaches the reader as it is."""
+    lock = threading.Lock()
+    assert [item async for item in HandlerThreads().iterate(lambda: [lock])] == [lock]
+
+
+async def test_without_running_ahead_it_is_step_by_step() -> None:
+    """The thread makes an item when it is asked for it, hands over itself, and can be closed."""
+    made: list[list[int]] = []
+
+    def lists() -> Iterator[list[int]]:
+        for number in range(50):
+            made.append([number])
+            yield made[-1]
+
+    events = HandlerThreads().iterate(lists, ahead=False)
+    for number in range(10):
+        assert await anext(events) is made[number]
+        await asyncio.sleep(0.002)
+        assert len(made) == number + 1
+    await asyncio.wait_for(events.aclose(), 5)
+    assert len(made) == 10
+    assert [item[0] async for item in HandlerThreads().iterate(lists, ahead=False)] == [*range(50)]
 
 
 async def test_closing_waits_for_the_thread() -> None:

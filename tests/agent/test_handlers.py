@@ -220,6 +220,16 @@ def test_mount_needs_a_handler(feedback: AgentFeedback) -> None:
         feedback.mount(FastAPI())
 
 
+def test_an_app_is_mounted_on_once(feedback: AgentFeedback) -> None:
+    """A second mount, which would treat every answer twice, is refused; another app is fine."""
+    feedback.invoke(coroutine)
+    app = FastAPI()
+    feedback.mount(app)
+    with pytest.raises(ConfigurationError, match="mount it once"):
+        feedback.mount(app)
+    feedback.mount(FastAPI())
+
+
 def test_mount_is_too_late_after_the_start(feedback: AgentFeedback) -> None:
     """An app that already answers is refused."""
     app = FastAPI()

@@ -5,7 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Any
 
 import httpx
@@ -198,6 +198,27 @@ def test_a_handlers_own_cancellation_is_a_failure(hosts: Hosts) -> None:
     trace = host.trace("s-1")
     assert trace.info.request_metadata[STATE] == "error"
     assert outputs_of(trace) == [said]
+
+
+class _Enough(BaseException):
+    """What ends a process, such as KeyboardInterrupt, and is no failure of a handler's."""
+
+
+@pytest.mark.parametrize("route", ["invoke", "stream"])
+def test_no_end_leaves_a_turn_open(hosts: Hosts, route: str) -> None:
+    """Whatever a handler ends by, its turn is over: ratings of it do not wait for it for ever."""
+
+    async def answer(request: Any) -> Any:
+        raise _Enough
+
+    feedback = hosts.feedback()
+    handler: dict[str, Any] = {route: answer}
+    host = hosts.start(UNTYPED, feedback=feedback, **handler)
+    with suppress(httpx.RemoteProtocolError):
+        (host.stream if route == "stream" else host.ask)(request_body(UNTYPED))
+    trace = host.trace()
+    assert trace.info.request_metadata[STATE] == "interrupted"
+    assert not feedback._parts.turns.is_open(trace.info.trace_id)
 
 
 async def _break_off(request: Any) -> AsyncIterator[Any]:

@@ -1,6 +1,7 @@
 """Tagging: the trace says what was asked and by whom before the handler's first line."""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -134,6 +135,52 @@ def test_a_handlers_own_names_stay(hosts: Hosts) -> None:
     host.ask({}, {"x-session-id": "s-1", "x-forwarded-email": "ann@example.com"})
     stored = _ours(host.trace().info.request_metadata)
     assert {**own, ASKER: "ann@example.com", STATE: "ok", VERIFIED: "true"} == stored
+
+
+@pytest.mark.parametrize("agent_type", [UNTYPED, TYPED])
+def test_a_handlers_own_request_id_counts(hosts: Hosts, agent_type: str | None) -> None:
+    """Where the caller named no request, the name in the answer is the one that can be rated by."""
+
+    async def answer(request: Any) -> Any:
+        mlflow.update_current_trace(client_request_id="own-1")
+        return {"output": [], "client_request_id": "own-1"}
+
+    async def answer_stream(request: Any) -> Any:
+        yield {"type": "done", "client_request_id": "own-2"}
+
+    host = hosts.start(agent_type, invoke=answer, stream=answer_stream)
+    answers = {"own-1": host.ask({"input": []}).json(), "own-2": host.stream({"input": []})[0]}
+    for own, answered in answers.items():
+        assert answered["client_request_id"] == own
+        rating = {"client_request_id": own, "value": True}
+        rated = httpx.post(f"{host.url}/feedback", json=rating).json()
+        assert rated["trace_id"] == answered["trace_id"]
+        assert host.trace(own).info.trace_id == answered["trace_id"]
+
+
+def test_the_callers_request_id_is_kept(hosts: Hosts) -> None:
+    """What the caller named it can rate by, whatever the answer calls it."""
+
+    async def answer(request: Any) -> Any:
+        return {"client_request_id": "its-own"}
+
+    host = hosts.start(UNTYPED, invoke=answer)
+    assert host.ask({}, {"x-client-request-id": "r-1"}).json()["client_request_id"] == "its-own"
+    rating = {"client_request_id": "r-1", "value": True}
+    assert httpx.post(f"{host.url}/feedback", json=rating).status_code in (201, 202)
+    assert host.trace().info.client_request_id == "r-1"
+
+
+def test_forked_workers_name_their_turns_differently(
+    hosts: Hosts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers that were forked from one process never write over each other's turns."""
+    opened = hosts.feedback()._parts.turns
+    names = []
+    for pid in (1, 1, 2, 3):
+        monkeypatch.setattr(os, "getpid", lambda pid=pid: pid)
+        names.append(opened._new_turn_id()[:20])
+    assert len(set(names[1:])) == 3
 
 
 # -- a user who needs a token's look-up ---------------------------------------------------------

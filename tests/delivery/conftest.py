@@ -50,6 +50,7 @@ def delivery(
     """Give a delivery that has not started, and whose pauses are short."""
     monkeypatch.setattr(availability, "_PROBE_SECONDS", 0.1)
     monkeypatch.setattr(delivery_queue, "UNSETTLED_MS", 500)
+    monkeypatch.setattr(delivery_queue, "LAST_LOOK_MS", 300)
     made = Delivery(queue, store, is_open=open_traces.__contains__, retention_days=30)
     yield made
     made.stop()

@@ -34,11 +34,12 @@ class Scale:
     first_second_ratings: int
     histories: int
     lies_seconds: float
+    ledger_seconds: float
     soak_seconds: float
 
 
-SHORT = Scale(False, 8, 3, 40, 5, 10, 60)
-FULL = Scale(True, 60, 10, 200, 40, 60, 60)
+SHORT = Scale(False, 8, 3, 40, 5, 10, 7, 60)
+FULL = Scale(True, 60, 10, 200, 40, 60, 10, 60)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

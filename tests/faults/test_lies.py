@@ -24,8 +24,8 @@ logger = logging.getLogger(__name__)
 
 pytestmark = pytest.mark.timeout(600)
 
-# In the full form nothing is shortened: 60 s for what is unsettled, 20 s for a lease.
-_SHORTER = {"FAULTS_UNSETTLED_SECONDS": "8", "FAULTS_LEASE_SECONDS": "12"}
+# In the full form nothing is shortened: 60 s for what is unsettled, 20 s for other last looks.
+_SHORTER = {"FAULTS_UNSETTLED_SECONDS": "8", "FAULTS_LAST_LOOK_SECONDS": "6"}
 _LAST_LOOKS_SECONDS = 180.0
 _SETTLES_WITHIN_SECONDS = 120.0
 

@@ -205,6 +205,7 @@ def test_another_replicas_attempt_is_looked_for(ledger: Ledger, queue: DeliveryQ
     wait = queue.seconds_until_due()
     assert wait is not None
     assert 15 < wait <= 20
+    assert queue.seconds_until_due(but_for_looks=True) is None
 
 
 def test_who_came_late_looks_again(ledger: Ledger, queue: DeliveryQueue) -> None:

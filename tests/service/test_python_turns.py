@@ -83,3 +83,12 @@ def test_a_requests_id_that_mlflow_cannot_keep_is_replaced(
     with feedback.turn(user_id=ANN, client_request_id=odd) as turn:
         assert turn.client_request_id != odd
     feedback.submit(client_request_id=turn.client_request_id, value=True, user_id=ANN)
+
+
+@pytest.mark.parametrize("odd", ["", "x" * 251, "\x00", "\ud800"])
+def test_a_session_that_mlflow_cannot_keep_is_left_out(feedback: AgentFeedback, odd: str) -> None:
+    """The trace is stored all the same, and its rating with it."""
+    with feedback.turn(user_id=ANN, session_id=odd) as turn:
+        assert turn.session_id is None
+    feedback.submit(trace_id=turn.trace_id, value=True, user_id=ANN)
+    assert eventually(lambda: held(str(turn.trace_id)), bool) == {"user_feedback": True}

@@ -186,6 +186,14 @@ def test_a_target_that_names_nothing_is_refused(
         targets.resolve(target, ANN)
 
 
+def test_others_do_not_learn_what_a_request_was_called(ledger: Ledger, targets: Targets) -> None:
+    """Whether an id is the one of somebody else's trace makes no difference to the answer."""
+    ledger.record(turn("1"))
+    for client_request_id in ("request-1", "request-2"):
+        with pytest.raises(NotAllowed):
+            targets.resolve(by_trace("tr-1", client_request_id), BOB)
+
+
 @pytest.mark.parametrize("target", [by_trace("tr-9"), by_request("request-9"), by_trace(HEX)])
 def test_an_unknown_answer_while_mlflow_is_away_is_no_404(
     store: FakeStore, targets: Targets, target: Target

@@ -21,7 +21,7 @@ from mlflow.tracking import _tracking_service
 
 from tests.support.loopback import free_port
 
-_SERVER_START_SECONDS = 60.0
+_SERVER_START_SECONDS = 120.0
 _STOP_SECONDS = 10.0
 _EXPERIMENT_VARIABLES = ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
 

@@ -142,6 +142,7 @@ INVALID_DETAILED: dict[str, Any] = {
     "an empty object": {"ratings": {}},
     "an unknown dimension": {"ratings": {SECRET: 3}},
     "an unknown flat dimension": {SECRET: 3},
+    "an unknown flat dimension beside a known one": {"accuracy": 4, SECRET: 3},
     "a text": {"ratings": {"accuracy": "3"}},
     "a flat text": {"accuracy": "3"},
     "a bool": {"ratings": {"accuracy": True}},

@@ -9,7 +9,9 @@ from typing import Any
 import mlflow
 import pytest
 from mlflow.entities import Assessment, AssessmentSource
+from starlette.requests import Request
 
+from agent_feedback.web.routes import preferences
 from tests.support.rating import (
     ANN,
     OpenSite,
@@ -289,6 +291,24 @@ def test_repeating_a_rating_repairs_what_changed_elsewhere(site: Site) -> None:
     assert held(trace_id) == {}
 
 
+@pytest.mark.parametrize(
+    ("headers", "waits"),
+    [
+        ([], True),
+        (["wait=10"], True),
+        (['note="not respond-async"'], True),
+        (["respond-async, wait=10"], False),
+        (["wait=10,Respond-Async; x=1"], False),
+        (["return=representation", "respond-async"], False),
+    ],
+)
+def test_a_preference_is_read_wherever_it_stands(headers: list[str], waits: bool) -> None:
+    """One of several preferences, in one header or in several, and not a part of another one."""
+    raw = [(b"prefer", header.encode()) for header in headers]
+    request = Request({"type": "http", "headers": raw})
+    assert ("respond-async" not in preferences(request)) is waits
+
+
 @pytest.mark.usefixtures("tracking")
 def test_who_does_not_want_to_wait_does_not(site: Site) -> None:
     """With Prefer: respond-async the answer is 202, and the rating lands by itself."""
@@ -314,9 +334,10 @@ def test_an_answer_waits_no_longer_than_the_setting(open_site: OpenSite) -> None
 @pytest.mark.usefixtures("tracking")
 def test_withdrawing_what_was_never_given_is_fine(site: Site) -> None:
     """A withdrawal says what should be; where it is so already, that is success."""
-    trace_id = stored_trace()
+    trace_id = stored_trace(client_request_id="request-1")
     for dimension in (None, "accuracy", "comment", "expected_response"):
         query = {"dimension": dimension} if dimension else {}
         answer = site.delete(trace_id=trace_id, **query)
         assert (answer.status_code, answer.json()["value"]) == (200, None)
+        assert answer.json()["client_request_id"] == "request-1"
     assert held(trace_id) == {}

@@ -104,10 +104,12 @@ def test_a_forgetful_ledger_changes_nothing_that_people_see(
     found = {each["name"]: each for each in site.mine(trace_id=trace_id)}["user_feedback"]
     assert found["assessment_id"] == given["assessment_id"]
     assert (found["rationale"], found["reasons"]) == ("no", ["incorrect"])
+    assert found["client_request_id"] == "request-1"
 
     amended = site.patch(given["assessment_id"], {"value": True}, trace_id=trace_id)
     assert (amended.status_code, amended.json()["rationale"]) == (200, "no")
     assert amended.json()["assessment_id"] == given["assessment_id"]
+    assert amended.json()["client_request_id"] == "request-1"
     assert held(trace_id) == {"user_feedback": True, "expected_response": "16 KiB"}
     assert sorted(said(site, trace_id=trace_id)) == [
         (trace_id, "expected_response", "16 KiB"),
@@ -115,7 +117,7 @@ def test_a_forgetful_ledger_changes_nothing_that_people_see(
     ]
     forget(tmp_path / "ledger.db")
     gone = site.delete(f"/{given['assessment_id']}", trace_id=trace_id)
-    assert gone.status_code == 200
+    assert (gone.status_code, gone.json()["client_request_id"]) == (200, "request-1")
     assert held(trace_id) == {"expected_response": "16 KiB"}
     assert said(site, trace_id=trace_id) == [(trace_id, "expected_response", "16 KiB")]
 

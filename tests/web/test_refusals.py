@@ -1,6 +1,5 @@
 """What is said well and still refused: unknown traces, other people's, too much, not now."""
 
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +10,7 @@ import mlflow
 import pytest
 
 from agent_feedback.identity import token_directory
+from agent_feedback.service import waiting as waits
 from tests.support.fake_workspace import FakeWorkspace
 from tests.support.loopback import free_port
 from tests.support.rating import (
@@ -68,7 +68,7 @@ def test_an_unknown_trace_is_waited_for(open_site: OpenSite) -> None:
     site = open_site(unknown_wait_seconds=1.2)
     begun = time.monotonic()
     refused(site.post({"client_request_id": "request-1", "value": True}), 404)
-    assert 0.7 < time.monotonic() - begun < 4
+    assert 0.7 < time.monotonic() - begun < 7
 
 
 def test_a_trace_that_appears_meanwhile_is_rated(open_site: OpenSite) -> None:
@@ -84,27 +84,19 @@ def test_a_trace_that_appears_meanwhile_is_rated(open_site: OpenSite) -> None:
     assert held(trace_id) == {"user_feedback": True}
 
 
-def test_more_than_a_hundred_do_not_wait(open_site: OpenSite) -> None:
-    """A crowd that asks for unknown traces is bounded, and others are served meanwhile."""
-    site = open_site(unknown_wait_seconds=5, writes_per_minute=1000)
+def test_a_crowd_does_not_wait(open_site: OpenSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that ask for unknown traces are bounded in number, and others are served meanwhile."""
+    most = 10
+    monkeypatch.setattr(waits, "_MOST_WAITING", most)
+    site = open_site(unknown_wait_seconds=6)
     known = stored_trace()
-    before = threading.active_count()
-    with ThreadPoolExecutor(101) as pool:
-        limits = httpx.Limits(max_connections=101)
-        with httpx.Client(base_url=site.url, timeout=30, limits=limits) as client:
-
-            def ask(_: int) -> httpx.Response:
-                body = {"client_request_id": "request-1", "value": True}
-                return client.post("/feedback", json=body, headers={"x-forwarded-email": ANN})
-
-            answers = pool.map(ask, range(101))
-            time.sleep(2.5)
-            assert threading.active_count() - before < 101 + 101
-            assert site.post({"trace_id": known, "value": True}).status_code == 201
-            found = list(answers)
-    assert [answer.status_code for answer in found].count(404) == 100
-    (too_many,) = (answer for answer in found if answer.status_code == 503)
-    comes_back(too_many)
+    with ThreadPoolExecutor(most) as pool:
+        body = {"client_request_id": "request-1", "value": True}
+        asking = [pool.submit(site.post, body) for _ in range(most)]
+        time.sleep(2.5)
+        comes_back(site.post(body))
+        assert site.post({"trace_id": known, "value": True}).status_code == 201
+    assert [asked.result().status_code for asked in asking] == [404] * most
 
 
 @every_write
@@ -121,7 +113,7 @@ def test_an_unknown_trace_while_mlflow_is_away_is_503(
         begun = time.monotonic()
         comes_back(write(site, UNKNOWN_TRACE))
         comes_back(site.post({"client_request_id": "request-1", "value": True}))
-        assert time.monotonic() - begun < 3
+        assert time.monotonic() - begun < 7  # not waited for, on a slow machine either
     finally:
         mlflow.set_tracking_uri(uri)
 

@@ -1,0 +1,39 @@
+"""What MLflow has stored of the answers that people got."""
+
+from collections.abc import Sequence
+
+from mlflow import MlflowClient
+
+from tests.faults.people import Answer, People
+from tests.faults.processes import until
+
+
+def stored_trace_ids(tracking_uri: str, experiment_id: str) -> set[str]:
+    """Return the traces in an experiment."""
+    client, token, found = MlflowClient(tracking_uri), None, set()
+    while True:
+        page = client.search_traces(
+            locations=[experiment_id], include_spans=False, max_results=500, page_token=token
+        )
+        found |= {trace.info.trace_id for trace in page if _is_whole(trace.info.trace_metadata)}
+        token = page.token
+        if not token:
+            return found
+
+
+def _is_whole(metadata: dict[str, str]) -> bool:
+    return "mlflow.trace_schema.version" in metadata
+
+
+def ask_and_wait(
+    crowd: People, count: int, tracking_uri: str, experiment_id: str
+) -> Sequence[Answer]:
+    """Ask this many questions, and wait until MLflow has stored every trace."""
+    answers = crowd.ask_many(count)
+    wanted = {answer.trace_id for answer in answers}
+    until(
+        lambda: wanted <= stored_trace_ids(tracking_uri, experiment_id),
+        within=60,
+        otherwise="MLflow did not store the traces",
+    )
+    return answers
