@@ -187,6 +187,7 @@ def test_lies_at_random_change_nothing(
         "lies at random",
         seen,
         words=sum(map(len, crowd.made.values())),
+        undeliverable=lied_to.app.status()["undeliverable"],
         lies=sum(lies.values()),
         kinds_of_lies=len(lies),
         settled_within_seconds=round(settled, 1),
