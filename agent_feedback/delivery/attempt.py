@@ -55,8 +55,9 @@ class Attempt:
         steps = self._plan(claim, rating)
         kept = self._carry_out(claim, steps)
         # A replica with a ledger of its own may create one at this moment too. Neither sees the
-        # other's before; whoever looks when both are over does.
-        look_again = steps.create
+        # other's before; whoever looks when both are over does. And that something was deleted is
+        # said by an empty answer, which anything that stands before MLflow may give.
+        look_again = steps.create or bool(steps.delete)
         if steps.yield_to is None and self._is_suspicious(steps, kept, rating):
             after = self._plan(claim, replace(rating, store_id=kept, clear_first=False))
             self._delete(claim, after)

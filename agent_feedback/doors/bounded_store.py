@@ -67,10 +67,24 @@ def _bounded(store: RestStore) -> RestStore:
         answer = response_proto or api.Response()
         if verified.status_code != 204:
             parse_dict(js_dict=json.loads(response.text), message=answer)
+        _insist_on_what_was_written(answer)
         return answer
 
     bounded._call_endpoint = call_once  # type: ignore[method-assign]
     return bounded
+
+
+def _insist_on_what_was_written(answer: Any) -> None:
+    """A write is answered with its assessment: any other JSON is somebody else's answer.
+
+    MLflow's own complaint about such an answer reads like one about what was sent, as if it could
+    never be written.
+    """
+    written = getattr(answer, "assessment", answer)
+    if "assessment_id" not in written.DESCRIPTOR.fields_by_name:
+        return
+    if not (written.assessment_id and written.WhichOneof("value")):
+        raise MlflowException("no assessment in the answer")
 
 
 def _seconds(retry_after: str | None) -> float | None:

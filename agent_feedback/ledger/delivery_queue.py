@@ -21,7 +21,12 @@ from sqlalchemy import (
     update,
 )
 
-from agent_feedback.ledger.ledger import LEASE_MS, Ledger
+from agent_feedback.ledger.ledger import (
+    LEASE_MS,
+    UNTIL_IT_ANSWERS,
+    Ledger,
+    unsettled_if_abandoned,
+)
 from agent_feedback.ledger.rows import to_rating
 from agent_feedback.ledger.tables import now_ms, ratings, turns
 from agent_feedback.model import Assessment, Rating
@@ -30,7 +35,6 @@ UNSETTLED_MS = 60_000
 """How long an attempt of unknown outcome may still take effect once MLflow answers again."""
 LAST_LOOK_MS = LEASE_MS
 """How long another ledger's attempt at the same moment may last: no longer than its lease."""
-_UNTIL_IT_ANSWERS = 2**53
 _LONGEST_PAUSE_MS = 600_000
 _PURGE_AT_ONCE = 500
 
@@ -90,7 +94,11 @@ class DeliveryQueue:
             connection.execute(
                 update(ratings)
                 .where(ratings.c.rating_id.in_(ids))
-                .values(lease_owner=lease, lease_until=now_ms() + LEASE_MS)
+                .values(
+                    lease_owner=lease,
+                    lease_until=now_ms() + LEASE_MS,
+                    unsettled_until=unsettled_if_abandoned(),
+                )
             )
             held = _claims().where(ratings.c.rating_id.in_(ids))
             return [_to_claim(row) for row in connection.execute(held).mappings()]
@@ -114,7 +122,7 @@ class DeliveryQueue:
         still = _still(claim)
         # That MLflow answered is what ends an unknown outcome's uncertainty, a while later.
         settles_at: ColumnElement[int] = case(
-            (ratings.c.unsettled_until == _UNTIL_IT_ANSWERS, now_ms() + UNSETTLED_MS),
+            (ratings.c.unsettled_until == UNTIL_IT_ANSWERS, now_ms() + UNSETTLED_MS),
             else_=_unsettled_for(LAST_LOOK_MS) if look_again else ratings.c.unsettled_until,
         )
         is_news = ratings.c.delivered_revision < claim.rating.revision
@@ -179,7 +187,7 @@ class DeliveryQueue:
         if refused:
             values["refused_ms"] = case((still, claim.refused_ms), else_=0)
         if unsettled:
-            values["unsettled_until"] = _UNTIL_IT_ANSWERS
+            values["unsettled_until"] = UNTIL_IT_ANSWERS
         self._finish(claim, **values)
 
     def give_up(self, claim: Claim, error: str) -> None:

@@ -14,7 +14,18 @@ from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Executable, RowMapping, Select, bindparam, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Executable,
+    RowMapping,
+    Select,
+    bindparam,
+    case,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from agent_feedback.errors import ConfigurationError, Unavailable
@@ -33,6 +44,8 @@ Transition = Callable[[Rating | None], Rating | None]
 
 LEASE_MS = 20_000
 """How long a delivery may hold a row: longer than its longest attempt takes."""
+UNTIL_IT_ANSWERS = 2**53
+"""Unsettled for as long as MLflow has not answered since, and for a while longer."""
 _PATIENCE_SECONDS = 5.0
 _READERS = 16
 _TURNS_AT_ONCE = 500
@@ -282,6 +295,20 @@ def _change_one(
         connection.execute(
             update(ratings)
             .where(mine, ratings.c.lease_until <= now_ms())
-            .values(lease_owner=lease, lease_until=now_ms() + LEASE_MS)
+            .values(
+                lease_owner=lease,
+                lease_until=now_ms() + LEASE_MS,
+                unsettled_until=unsettled_if_abandoned(),
+            )
         )
     return new
+
+
+def unsettled_if_abandoned() -> ColumnElement[int]:
+    """What to note when taking a lease: whoever let the last one run out may have been killed.
+
+    What it had sent to MLflow may still take effect, and it cannot say so any more.
+    """
+    return case(
+        (ratings.c.lease_owner.is_not(None), UNTIL_IT_ANSWERS), else_=ratings.c.unsettled_until
+    )

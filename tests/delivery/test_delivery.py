@@ -337,3 +337,30 @@ def test_a_stop_leaves_the_rest_for_the_next_start(
 def _later(trace_id: str) -> Rating:
     key = replace(KEY, trace_id=trace_id)
     return Rating(key, Content(False), f"a-{trace_id}-{KEY.name}", revision=2, changed_at=2)
+
+
+def test_a_deletion_that_was_only_said_to_be_done_is_noticed(
+    ledger: Ledger,
+    queue: DeliveryQueue,
+    store: FakeStore,
+    delivery: Delivery,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """MLflow's answer to a deletion is an empty one: whatever gave it, somebody looks again."""
+    rated(ledger)
+    delivery.start()
+    assert settled(queue)
+    deletes: list[str] = []
+    delete = store.delete
+
+    def delete_the_second_time(trace_id: str, assessment_id: str) -> None:
+        deletes.append(assessment_id)
+        if len(deletes) > 1:
+            delete(trace_id, assessment_id)
+
+    monkeypatch.setattr(store, "delete", delete_the_second_time)
+    ledger.change({KEY: withdrawn})
+    delivery.wake()
+    assert settled(queue, within=15)
+    assert store.held() == {}
+    assert len(deletes) == 2

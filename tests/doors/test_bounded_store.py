@@ -110,6 +110,24 @@ def test_a_failing_server_is_asked_once(
     assert len(asked) == 1
 
 
+@pytest.mark.parametrize("said", ["{}", '{"assessment": {"assessment_id": "a-1"}}', "[]", "<p>"])
+@pytest.mark.parametrize("call", ["look", "create", "update"])
+def test_garbage_proves_nothing(
+    use: Callable[..., Assessments], serve: Serve, call: str, said: str
+) -> None:
+    """A 200 from whatever stands before MLflow neither says that it was done nor that it cannot."""
+    app = FastAPI()
+
+    @app.api_route("/{path:path}", methods=["GET", "POST", "PATCH"])
+    async def answer(request: Request) -> Response:
+        return Response(said, media_type="application/json")
+
+    door = use(int(serve(app).rpartition(":")[2]))
+    with pytest.raises(StoreError) as failure:
+        CALLS[call](door)
+    assert failure.value.trouble is Trouble.UNKNOWN
+
+
 @pytest.mark.usefixtures("tracking")
 def test_a_database_is_used_as_it_is() -> None:
     """A store without a server in between has nothing to be patient with."""

@@ -32,6 +32,7 @@ def _shorten(module: Any, constant: str, variable: str) -> None:
 
 _shorten(reconciliation, "_DAY_MS", "FAULTS_DAY_SECONDS")
 _shorten(delivery_queue, "UNSETTLED_MS", "FAULTS_UNSETTLED_SECONDS")
+_shorten(delivery_queue, "LAST_LOOK_MS", "FAULTS_LAST_LOOK_SECONDS")
 _shorten(reconciliation, "_EXPORT_GAP_MS", "FAULTS_EXPORT_GAP_SECONDS")
 
 if _purge := os.environ.get("FAULTS_PURGE_SECONDS"):

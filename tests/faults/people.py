@@ -10,7 +10,7 @@ import random
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
@@ -200,15 +200,24 @@ class Audit:
         return not (self.lost or self.doubled or self.wrong or self.resurrected)
 
 
-def audit(tracking_uri: str, experiment_id: str, promises: Mapping[Key, Promise]) -> Audit:
+def audit(
+    tracking_uri: str,
+    experiment_id: str,
+    promises: Mapping[Key, Promise],
+    *,
+    traces: Collection[str] | None = None,
+) -> Audit:
     """Compare every promise with MLflow, and everything in MLflow with the promises.
 
     Args:
         tracking_uri: The store itself, not a proxy before it.
         experiment_id: Where the app's traces are.
         promises: What counts, by rating.
+        traces: The only traces to look at, where others rate others in the same experiment.
     """
     found = ratings_in(tracking_uri, experiment_id)
+    if traces is not None:
+        found = {key: there for key, there in found.items() if key.trace_id in traces}
     result = Audit(promised=len(promises))
     for key, promise in promises.items():
         there = found.pop(key, [])

@@ -214,10 +214,32 @@ def test_who_came_late_looks_again(ledger: Ledger, queue: DeliveryQueue) -> None
     late = claimed(queue)
     set_columns(ledger, lease_until=now_ms() - 1)
     queue.settle(claimed(queue), None)
+    set_columns(ledger, state="delivered")
     assert queue.seconds_until_due() is None
     queue.settle(late, "a-late")
     assert state_of(ledger).store_id is None
     assert claimed(queue).rating.revision == 1
+
+
+@pytest.mark.parametrize("handed_over", [False, True])
+def test_what_a_dead_delivery_had_sent_is_looked_for(
+    ledger: Ledger, queue: DeliveryQueue, handed_over: bool
+) -> None:
+    """Whoever lets a lease run out was perhaps killed while MLflow held what it had sent."""
+    rated(ledger)
+    claimed(queue)
+    set_columns(ledger, lease_until=now_ms() - 1)
+    if handed_over:
+        lease = new_lease()
+        ledger.change({KEY: flipped}, lease=lease)
+        (taken_up,) = queue.held(lease)
+    else:
+        taken_up = claimed(queue)
+    queue.settle(taken_up, None)
+    assert not state_of(ledger).pending
+    wait = queue.seconds_until_due()
+    assert wait is not None
+    assert 50 < wait <= 60
 
 
 def test_only_the_time_of_refusals_counts(ledger: Ledger, queue: DeliveryQueue) -> None:
