@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-DOCUMENTS = ("README.md", "docs/**/*.md", "CONTRIBUTING.md", "CHANGELOG.md")
+# Not the change log: it speaks of everything, and explains nothing.
+DOCUMENTS = ("README.md", "docs/**/*.md", "CONTRIBUTING.md")
 
 _HEADING = re.compile(r"(#{1,6})\s+(.+?)\s*#*\s*")
 _FENCE = re.compile(r"\s*(```|~~~)")
@@ -30,7 +31,19 @@ class Passage:
     @property
     def title(self) -> str:
         """How a reader would name the passage."""
-        return f"{self.source}: {self.headings[-1]}" if self.headings else self.source
+        return f"{self.headings[-1]} ({self.source})" if self.headings else self.source
+
+
+    @property
+    def page(self) -> str:
+        """Where this app shows the passage."""
+        anchor = f"#{anchor_of(self.headings[-1])}" if self.headings else ""
+        return f"/sources/{self.source}{anchor}"
+
+
+def anchor_of(heading: str) -> str:
+    """How GitHub names a heading: "Who may rate?" is `who-may-rate`."""
+    return re.sub(r"[^\w\- ]", "", _MARKUP.sub("", heading).lower()).replace(" ", "-")
 
 
 def load_passages(root: Path) -> list[Passage]:
