@@ -20,8 +20,9 @@ from agent_feedback.delivery.delivery import Delivered, Delivery
 from agent_feedback.delivery.desired_state import Transition
 from agent_feedback.delivery.reconciliation import is_mine
 from agent_feedback.doors.assessments import Assessments, StoreError, Trouble
-from agent_feedback.errors import RatingNotFound, Unavailable
+from agent_feedback.errors import ConfigurationError, RatingNotFound, Unavailable
 from agent_feedback.guard import Guard
+from agent_feedback.identity.opaque_key import opaque_key
 from agent_feedback.ledger.delivery_queue import new_lease
 from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.model import (
@@ -183,6 +184,19 @@ class Service:
             for found in self._adopted(trace, person):
                 rated.setdefault(found.key, found)
         return [self._receipt(rating) for rating in rated.values() if not rating.withdrawn]
+
+    def person_key(self, person: Identity) -> str | None:
+        """What a page may know its person by: it names nobody, and is this ledger's own.
+
+        Raises:
+            Unavailable: the ledger, whose id is the secret in it, cannot be opened now.
+        """
+        if person.is_anonymous:
+            return None
+        try:
+            return opaque_key(self._ledger.identity(), person.user_id)
+        except ConfigurationError:
+            raise Unavailable() from None
 
     # -- changing -----------------------------------------------------------------------------
 

@@ -26,6 +26,7 @@ _ERRORS = {
     503: "It cannot be stored right now.",
 }
 READ_ERRORS = (400, 401, 422, 503)
+SETTINGS_ERRORS = (400, 401, 503)
 WITHDRAW_ERRORS = (400, 401, 403, 404, 422, 429, 503)
 WRITE_ERRORS = tuple(_ERRORS)
 

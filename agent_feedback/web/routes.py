@@ -6,16 +6,15 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import anyio
 import anyio.to_thread
 from fastapi import FastAPI, Query, Request
-from fastapi.responses import FileResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 
-from agent_feedback.errors import FeedbackError, InvalidFeedback
+from agent_feedback.errors import FeedbackError, IdentityRequired, InvalidFeedback
 from agent_feedback.identity.callers import Callers
 from agent_feedback.model import CORRECTION, Identity
 from agent_feedback.service.forms import LONGEST_CORRECTION, LONGEST_RATIONALE, RatingForm
@@ -23,8 +22,10 @@ from agent_feedback.service.service import Receipt, Service, Submission
 from agent_feedback.service.targets import Target
 from agent_feedback.service.waiting import Waiting
 from agent_feedback.settings import Settings
+from agent_feedback.web.component import Component
 from agent_feedback.web.openapi import (
     READ_ERRORS,
+    SETTINGS_ERRORS,
     WITHDRAW_ERRORS,
     WRITE_ERRORS,
     request_body,
@@ -48,7 +49,8 @@ TraceIds = Annotated[list[str] | None, Query(description="Traces; may be repeate
 RequestId = Annotated[str | None, Query(description="The id of the request that was answered.")]
 RequestIds = Annotated[list[str] | None, Query(description="Requests' ids; may be repeated.")]
 
-_COMPONENT = Path(__file__).parents[1] / "static" / "agent-feedback.js"
+# What a person said, and who they are, is for no cache, shared or not.
+_PRIVATE = {"Cache-Control": "private, no-store"}
 _MOST_THREADS = 64
 _MOST_TARGETS = 100
 
@@ -87,6 +89,7 @@ class Routes:
             app.add_api_route(
                 prefix + path, endpoint, methods=methods, tags=["feedback"], **description
             )
+        Component().add_to(app, prefix)
         app.add_exception_handler(FeedbackError, _error_answer)
 
     def _table(self) -> list[tuple[str, list[str], Callable[..., Any], dict[str, Any]]]:
@@ -100,10 +103,10 @@ class Routes:
         withdrawn = changed | {"responses": responses(202, *WITHDRAW_ERRORS, model=RatingBody)}
         listed = {"response_model": list[RatingBody], "responses": responses(*READ_ERRORS)}
         status = {"response_model": StatusBody, "responses": responses(503)}
+        known = {"response_model": SettingsBody, "responses": responses(*SETTINGS_ERRORS)}
         return [
-            ("/settings", ["GET"], self.settings, {"response_model": SettingsBody}),
+            ("/settings", ["GET"], self.settings, known),
             ("/status", ["GET"], self.status, status),
-            ("/agent-feedback.js", ["GET"], self.component, {"include_in_schema": False}),
             ("", ["POST"], self.submit, written | _taking(FeedbackBody)),
             ("/detailed", ["POST"], self.submit_detailed, detailed | _taking(DetailedBody)),
             ("", ["GET"], self.mine, listed),
@@ -230,9 +233,9 @@ class Routes:
                 session_id=session_id,
             )
         )
-        return JSONResponse([_body(receipt) for receipt in receipts])
+        return JSONResponse([_body(receipt) for receipt in receipts], headers=_PRIVATE)
 
-    async def settings(self) -> Response:
+    async def settings(self, request: Request) -> Response:
         """What a widget needs to know."""
         settings = self._settings
         body = SettingsBody(
@@ -241,18 +244,13 @@ class Routes:
             reasons=list(settings.reasons),
             implicit_signals=list(settings.implicit_signals),
             limits={"rationale": LONGEST_RATIONALE, "correction": LONGEST_CORRECTION},
+            person=await self._in_thread(partial(self._person_key, request)),
         )
-        return JSONResponse(body.model_dump())
+        return JSONResponse(body.model_dump(), headers=_PRIVATE)
 
     async def status(self) -> Response:
         """How delivery is doing, for operators; no user's data."""
         return JSONResponse(await self._in_thread(self._status))
-
-    async def component(self) -> Response:
-        """The web component."""
-        return FileResponse(
-            _COMPONENT, media_type="text/javascript", headers={"Cache-Control": "no-cache"}
-        )
 
     # -- the common way -----------------------------------------------------------------------
 
@@ -261,6 +259,12 @@ class Routes:
         person = await self._in_thread(partial(self._callers.identify, request.headers.raw))
         self._guard.check_rate(request, person)
         return person
+
+    def _person_key(self, request: Request) -> str | None:
+        try:
+            return self._service.person_key(self._callers.identify(request.headers.raw))
+        except IdentityRequired:
+            return None  # a page may show what can be said before anybody has signed in
 
     async def _carry_out(
         self, request: Request, operation: Callable[[], Submission]

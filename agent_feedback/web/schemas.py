@@ -174,6 +174,7 @@ class SettingsBody(BaseModel):
                     "reasons": ["correct", "incorrect"],
                     "implicit_signals": ["copy"],
                     "limits": {"rationale": 4000, "correction": 8000},
+                    "person": "6f1d…",
                 }
             ]
         }
@@ -184,6 +185,9 @@ class SettingsBody(BaseModel):
     reasons: list[str]
     implicit_signals: list[str]
     limits: dict[str, int]
+    person: str | None = Field(
+        description="An opaque key of who asks, the same on every replica; null for nobody."
+    )
 
 
 class StatusBody(BaseModel):
