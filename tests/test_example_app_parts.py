@@ -41,7 +41,7 @@ class TestPassages:
             (("Title", "One part"), "first"),
             (("Title", "Two", "Deep"), "third"),
         ]
-        assert found[-1].title == "a.md: Deep"
+        assert (found[-1].title, found[-1].page) == ("Deep (a.md)", "/sources/a.md#deep")
 
     def test_a_comment_in_code_is_no_heading(self) -> None:
         """A line of a shell example that starts with # stays in its passage."""
@@ -49,9 +49,9 @@ class TestPassages:
         assert "# start it" in passage.text
 
     def test_the_projects_own_documents_are_found(self) -> None:
-        """The agent knows this repository's README and change log."""
+        """The agent knows this repository's README and what stands in `docs`."""
         sources = {passage.source for passage in load_passages(PROJECT)}
-        assert {"README.md", "CHANGELOG.md"} <= sources
+        assert {"README.md", "docs/http.md", "docs/questions.md"} <= sources
 
 
 class TestSearch:
@@ -88,39 +88,56 @@ class TestSearch:
         assert sum(found) >= 0.9 * len(passages)
 
 
+def long(text: str) -> Passage:
+    """Make a passage that is too long to be said as it is."""
+    return Passage("a.md", (), f"{text}\n\n{'Padding is here. ' * 40}")
+
+
 class TestExtract:
-    def test_the_fitting_sentence_is_quoted_and_its_source_named(self) -> None:
-        """The answer names the passage, and holds the sentence that shares most words."""
-        text = compose("What is never lost?", [Hit(LEDGER, 1.0)])
-        assert text.startswith("From **The ledger** in `docs/ledger.md`:")
-        assert "Nothing is ever lost." in text
-        assert "sqlite3" not in text
+    def test_a_short_passage_is_said_as_it_is(self) -> None:
+        """Text and code stay together, in order, and the passage is cited by its number."""
+        assert compose("What is never lost?", [Hit(LEDGER, 1.0), Hit(WIDGET, 1.0)]) == (
+            "Ratings wait in the ledger. It is a database. Nothing is ever lost. [1]\n\n"
+            "```sh\nsqlite3 feedback.db\n```\n\n"
+            "Thumbs are two buttons on the page. [2]"
+        )
+
+    def test_from_a_long_passage_the_fitting_sentence_is_quoted(self) -> None:
+        """What shares most words with the question is said, and no code that was not asked for."""
+        text = compose("What is never lost?", [Hit(long(LEDGER.text), 1.0)])
+        assert text == "Nothing is ever lost. [1]"
 
     def test_a_question_how_gets_the_code(self) -> None:
         """Who asks how to do something gets the passage's example with it."""
-        assert "sqlite3 feedback.db" in compose("How do I read the feedback?", [Hit(LEDGER, 1.0)])
+        text = compose("How do I read the feedback?", [Hit(long(LEDGER.text), 1.0)])
+        assert "sqlite3 feedback.db" in text
 
     def test_nothing_found_is_said(self) -> None:
         """Without a passage the agent says that it knows nothing of it."""
         assert compose("Why?", []) == NOTHING_FOUND
 
     def test_lists_and_tables_are_one_sentence_a_line(self) -> None:
-        """An item or a row is quoted whole, and as an item; a row's cells name their columns."""
+        """An item or a row is quoted whole; a table's first two lines are no row."""
         markdown = (
             "Start. Then end.\n\n- one. Really.\n- two\n\n| a | b |\n| --- | --- |\n| c | d |"
         )
-        found = sentences(markdown)
-        assert found == ["Start.", "Then end.", "- one. Really.", "- two", "- c: d (b)"]
+        assert sentences(markdown) == [
+            *("Start.", "Then end.", "- one. Really.", "- two", "| c | d |")
+        ]
 
     def test_only_what_fits_is_quoted(self) -> None:
         """Sentences that fit far worse than the best one stay out, items stay a list."""
         text = (
             "Dogs bark. The cat sleeps all day.\n\n- A cat may sleep on a day off.\n- Birds sing."
         )
-        quoted = compose("Does the cat sleep all day?", [Hit(Passage("a.md", (), text), 1.0)])
-        assert quoted == (
-            "From `a.md`:\n\nThe cat sleeps all day.\n\n- A cat may sleep on a day off."
-        )
+        quoted = compose("Does the cat sleep all day?", [Hit(long(text), 1.0)])
+        assert quoted == "The cat sleeps all day.\n\n- A cat may sleep on a day off. [1]"
+
+    def test_a_row_brings_its_columns_names(self) -> None:
+        """A row of a table is said as a table, and the citation stands outside of it."""
+        table = "| pet | sound |\n|---|---|\n| dog | barks |\n| [cat](cat.md) | purrs |"
+        quoted = compose("What sound does a cat make?", [Hit(long(table), 1.0)])
+        assert quoted == "| pet | sound |\n|---|---|\n| cat | purrs |\n\n[1]"
 
 
 class TestQuestions:
@@ -284,8 +301,8 @@ class TestWriters:
         roles = [message["role"] for message in request["messages"]]
         assert roles == ["system", "user", "assistant", "user"]
         last = request["messages"][-1]["content"]
-        assert "[1] docs/ledger.md: The ledger" in last
-        assert "[2] docs/widget.md" in last
+        assert "[1] The ledger (docs/ledger.md)" in last
+        assert "[2] The widget (docs/widget.md)" in last
         assert last.endswith("Question: Where?")
 
     async def test_a_databricks_endpoint_is_asked_as_the_app(

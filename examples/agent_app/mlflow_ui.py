@@ -17,7 +17,7 @@ PORT_BESIDE_US = 5000
 BESIDE_US = f"http://127.0.0.1:{PORT_BESIDE_US}"
 TRACE_ID = "{trace_id}"
 
-_PATIENCE_SECONDS = 1.0
+_PATIENCE_SECONDS = 3.0
 # A person who has just started MLflow's pages sees the links after this long.
 _BELIEVED_SECONDS = 3.0
 

@@ -33,7 +33,6 @@ class Passage:
         """How a reader would name the passage."""
         return f"{self.headings[-1]} ({self.source})" if self.headings else self.source
 
-
     @property
     def page(self) -> str:
         """Where this app shows the passage."""

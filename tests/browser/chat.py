@@ -2,8 +2,6 @@
 
 from playwright.async_api import Locator, Page, expect
 
-PATIENCE_MS = 20_000
-
 
 class Chat:
     """One page that shows the chat."""
@@ -19,7 +17,7 @@ class Chat:
 
     async def ready(self) -> None:
         """Wait until the page takes questions."""
-        await expect(self.button("Send")).to_be_enabled(timeout=PATIENCE_MS)
+        await expect(self.button("Send")).to_be_enabled()
 
     async def reload(self) -> None:
         """Load the page again."""
@@ -60,7 +58,7 @@ class Chat:
 async def trace_of(turn: Locator) -> str:
     """Wait until the turn can be rated by its trace and return the trace's id."""
     rating = turn.locator("agent-feedback[trace-id]")
-    await expect(rating).to_be_attached(timeout=PATIENCE_MS)
+    await expect(rating).to_be_attached()
     trace_id = await rating.get_attribute("trace-id")
     assert trace_id is not None
     return trace_id
@@ -73,12 +71,12 @@ def thumb(turn: Locator, label: str = "Good answer") -> Locator:
 
 async def is_rated(turn: Locator, label: str = "Good answer") -> None:
     """Wait until the turn shows this thumb as given."""
-    await expect(thumb(turn, label)).to_have_attribute("aria-pressed", "true", timeout=PATIENCE_MS)
+    await expect(thumb(turn, label)).to_have_attribute("aria-pressed", "true")
 
 
 async def is_saved(turn: Locator) -> None:
     """Wait until the turn says that the server has the rating."""
-    await expect(turn.get_by_role("status")).to_contain_text("Saved", timeout=PATIENCE_MS)
+    await expect(turn.get_by_role("status")).to_contain_text("Saved")
 
 
 async def rate(turn: Locator, label: str = "Good answer") -> None:

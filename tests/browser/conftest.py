@@ -5,13 +5,16 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect
 
 from tests.browser.chat import Chat
 from tests.support import chromium
 from tests.support.example_app import ExampleApp, running_example_app
 from tests.support.fake_model import FakeModel, running_fake_model
 from tests.support.mlflow_store import MlflowServer
+
+# A loaded machine is slow, which is no failure: what never comes fails a little later.
+PATIENCE_MS = 20_000
 
 # Traces are stored as soon as they end: MLflow's own 5 s are for the tests that are about them.
 AT_ONCE = {"MLFLOW_ENABLE_ASYNC_TRACE_LOGGING": "false"}
@@ -71,7 +74,8 @@ async def browser() -> AsyncIterator[Browser]:
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     """Give a browser that has never seen the page: nothing is kept in it."""
     fresh = await browser.new_context(locale="en-GB", timezone_id="UTC")
-    fresh.set_default_timeout(20_000)
+    fresh.set_default_timeout(PATIENCE_MS)
+    expect.set_options()
     yield fresh
     await fresh.close()
 

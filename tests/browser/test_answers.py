@@ -131,9 +131,14 @@ async def test_answers_rated_in_reverse_order_keep_their_own(chat: Chat, app: Ex
 async def test_what_an_answer_says_is_text(chat: Chat, model: FakeModel) -> None:
     """Markdown shows; markup and addresses of other kinds never become part of the page."""
     model.tokens = [
-        '<img src="/x"', ' onerror="alert(1)">\n\n', "**bold** `a` [one](java", "script:alert(1) ) ",
-        "[two](javascript:alert(1)) [three](https://mlflow.org/docs)\n\n", "| a | b |\n|---|---|\n",
-        "| c | <b>d</b> |\n\n", "```\n<script>x</script>",
+        '<img src="/x"',
+        ' onerror="alert(1)">\n\n',
+        "**bold** `a` [one](java",
+        "script:alert(1) ) ",
+        "[two](javascript:alert(1)) [three](https://mlflow.org/docs)\n\n",
+        "| a | b |\n|---|---|\n",
+        "| c | <b>d</b> |\n\n",
+        "```\n<script>x</script>",
     ]
     turn, _ = await chat.ask("How?")
     answer = turn.locator(".answer")
@@ -168,7 +173,9 @@ async def test_screen_readers_hear_an_answer_once(chat: Chat, model: FakeModel) 
     assert heard == ["The agent is answering.", " ".join(f"word{n}" for n in range(30))]
 
 
-async def test_nothing_moves_for_those_who_ask_for_that(page: Page, chat: Chat, model: FakeModel) -> None:
+async def test_nothing_moves_for_those_who_ask_for_that(
+    page: Page, chat: Chat, model: FakeModel
+) -> None:
     """With reduced motion even the wait for the first word stands still; otherwise it breathes."""
     model.hesitates_after = 0
     turn = await chat.begin("How?")

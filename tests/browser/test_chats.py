@@ -3,7 +3,7 @@
 import pytest
 from playwright.async_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.chat import PATIENCE_MS, Chat, is_rated, rate, thumb
+from tests.browser.chat import Chat, is_rated, rate, thumb
 from tests.support.example_app import ExampleApp
 from tests.support.fake_model import FakeModel
 
@@ -142,7 +142,7 @@ async def test_two_tabs_show_one_chat(
     await expect(copy.locator(".question")).to_have_text("Second?")
     await expect(copy.locator(".note")).to_be_hidden()
     model.go_on.set()
-    await expect(copy.locator(".answer")).to_have_text("Two lines1.", timeout=PATIENCE_MS)
+    await expect(copy.locator(".answer")).to_have_text("Two lines1.")
     await expect(copy.locator(".note")).to_be_hidden()
 
     _, third_trace = await other.ask("Third?")

@@ -47,7 +47,8 @@ class FakeModel:
 
     async def _frames(self) -> AsyncIterator[str]:
         for position, token in enumerate(self.tokens):
-            while position == self.hesitates_after and not self.go_on.is_set():
+            # Set by the test's own thread: no event of this loop's can wait for that.
+            while position == self.hesitates_after and not self.go_on.is_set():  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
             chunk = {
                 "id": "chatcmpl-fake",

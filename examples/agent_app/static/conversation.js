@@ -89,7 +89,9 @@ export class Conversation {
     turn.state = "stopped";
     this.#history.keep(this.#chatId, turn);
     controller.abort();
-    this.#signal("stop", this.#views.get(turn.id).rating);
+    const view = this.#views.get(turn.id);
+    view.draw(); // what is reported is about this answer: the component has to know it
+    this.#signal("stop", view.rating);
   }
 
   setMode(isDetailed) {
@@ -195,7 +197,8 @@ export class Conversation {
   }
 
   #signal(name, rating) {
-    if (this.#signals.includes(name)) rating.signal?.(name);
+    // It may fail as it likes: nobody asked for it.
+    if (this.#signals.includes(name)) rating.signal(name).catch(() => {});
   }
 }
 

@@ -50,7 +50,7 @@ export class TurnView {
       "article", { className: "turn", "aria-labelledby": id },
       question, answer, note, sources, verdict,
     );
-    this.#draw();
+    this.draw();
   }
 
   get turn() {
@@ -66,13 +66,13 @@ export class TurnView {
     this.#turn = turn;
     if (this.#isDrawing) return;
     this.#isDrawing = true;
-    requestAnimationFrame(() => this.#draw());
+    requestAnimationFrame(() => this.draw());
   }
 
   /** The whole answer as it would be read out. */
   get spoken() {
     const { answer, note } = this.#parts;
-    this.#draw();
+    this.draw();
     return [answer.innerText, note.hidden ? "" : note.textContent].filter(Boolean).join("\n");
   }
 
@@ -90,7 +90,8 @@ export class TurnView {
     else this.#parts.rating.removeAttribute("mode");
   }
 
-  #draw() {
+  /** Shows what the turn has become, now. */
+  draw() {
     this.#isDrawing = false;
     const { text, state, problem } = this.#turn;
     const { answer, note, rating, copy, again } = this.#parts;

@@ -47,6 +47,7 @@ export function take(turn, event) {
 
 /**
  * What the rating is for, as the component's attributes; nothing while there is nothing to rate.
+ * Where tracing makes no traces, an answer cannot be rated.
  *
  * A stream's last event names the trace. An answer that never got there is known to the server by
  * the request's own id.
@@ -55,7 +56,7 @@ export function ratingTarget(turn) {
   switch (turn.state) {
     case "done":
     case "failed":
-      return turn.traceId ? { "trace-id": turn.traceId } : {};
+      return turn.traceId ? { "trace-id": turn.traceId } : { unavailable: "" };
     case "stopped":
     case "interrupted":
       return { "client-request-id": turn.id };
