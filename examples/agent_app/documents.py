@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 
 from markdown_it import MarkdownIt
@@ -42,6 +42,8 @@ class DocumentPages:
     def __init__(self, known: Collection[str]) -> None:
         self._known = frozenset(known)
         self._markdown = MarkdownIt("commonmark", {"html": False}).enable("table")
+        for kind in ("fence", "code_block"):
+            self._markdown.add_render_rule(kind, _code)
 
     def page(self, path: str, markdown: str) -> str:
         """The document as a page, its headings named as `anchor_of` names them."""
@@ -50,7 +52,7 @@ class DocumentPages:
             if token.type == "heading_open":
                 token.attrSet("id", anchor_of(tokens[position + 1].content))
             elif token.type == "table_open":
-                # A wide table scrolls by itself; what scrolls has to take the keyboard's focus.
+                # A wide table scrolls by itself, and has to take the keyboard's focus for it.
                 token.attrSet("tabindex", "0")
             elif token.children:
                 token.children = self._inline(path, token.children)
@@ -81,6 +83,13 @@ class DocumentPages:
         if linked not in self._known:
             return None
         return f"/sources/{linked}#{fragment}" if fragment else f"/sources/{linked}"
+
+
+def _code(
+    _renderer: object, tokens: Sequence[Token], position: int, _options: object, _env: object
+) -> str:
+    # What scrolls has to take the keyboard's focus.
+    return f'<pre tabindex="0"><code>{html.escape(tokens[position].content)}</code></pre>\n'
 
 
 def _without_dots(path: PurePosixPath) -> str:

@@ -62,7 +62,9 @@ async def test_an_answer_leads_to_its_trace_while_mlflow_runs(
     async with await browser.new_context() as elsewhere:
         mlflow_page = await elsewhere.new_page()
         await mlflow_page.goto(address)
-        await expect(mlflow_page.get_by_text("write_answer").first).to_be_visible()
+        # MLflow's pages are large: they take their time on a small machine.
+        span = mlflow_page.get_by_text("write_answer").first
+        await expect(span).to_be_visible(timeout=60_000)
 
     model.hesitates_after = 1
     stopped = await chat.begin("And of a stopped one?")
