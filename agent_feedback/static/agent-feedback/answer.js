@@ -1,51 +1,42 @@
 /**
- * What this person says about one answer: shown at once, kept until the server has confirmed it,
- * taken back where it refused. All components of one answer share it.
- *
- * There is one slot for the thumb with its reasons, comment and correction, one for each
- * dimension's stars (`stars:accuracy`) and one for each signal (`signal:copy`).
+ * What is said about one answer, in slots: `thumb` (with reasons, comment and correction),
+ * `stars:accuracy`, `signal:copy`.
  */
 
-import { ENGLISH, textOf } from "./labels.js";
-import * as outbox from "./outbox.js";
-import { isRatingOf, knownPerson, ratingsOf, request, settings } from "./server.js";
-import { NOTHING, asSlots, requestsFor, whatThereIs } from "./slots.js";
+import {
+  entries, exclusively, isOf, keep, knownPerson, onOtherTabs, put, ratingsOf, remove, request,
+  settings, settle,
+} from "./server.js";
+
+export const NOTHING = { value: null, reasons: [], rationale: "", correction: "" };
 
 const RETRY_MS = 2_000;
 const LONGEST_RETRY_MS = 60_000;
-const GONE = "replaced"; // by a later click, or sent by another tab
+const REPLACED = { status: "replaced" }; // by a later click, or sent by another tab
 
-const answers = new Map(); // key → Answer, as long as somebody looks or something is under way
+const answers = new Map();
+const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+const isSilent = (slot) => slot.startsWith("signal:");
 
 export class Answer {
-  /** `{state, note, reason, again}`; state is ready, saving, saved, pending, waiting or failed. */
   status = { state: "ready" };
-  slots = { thumb: NOTHING }; // what the person chose, shown at once
-  #saved = { thumb: NOTHING }; // what the server confirmed, to go back to
+  slots = { thumb: NOTHING }; // what the person chose
+  #saved = { thumb: NOTHING }; // what the server confirmed
   #isRead = false;
   #newest = {}; // slot → the id of its newest click
   #underWay = new Set();
   #views = new Set();
 
-  /** The one answer that `target` means on this page; `former`, if it is and nobody else has. */
   static of(target, former) {
     const key = JSON.stringify(target);
-    if (!answers.has(key)) {
-      answers.set(key, former?.key === key ? former : new Answer(key, target));
-    }
+    if (!answers.has(key)) answers.set(key, former?.key === key ? former : new Answer(target, key));
     return answers.get(key);
   }
 
-  constructor(key, target) {
-    this.key = key;
-    this.target = target;
+  constructor(target, key) {
+    Object.assign(this, { target, key });
   }
 
-  isSending(entry) {
-    return this.#underWay.has(entry.id);
-  }
-
-  /** Tells `view` of every change: `view.show()`, `view.tell(event name, detail)`. */
   join(view) {
     this.#views.add(view);
     if (this.#views.size > 1 || this.#underWay.size) return;
@@ -58,49 +49,37 @@ export class Answer {
     this.#forget();
   }
 
-  /** States a slot anew; settles when it is saved, or kept until the server can be reached. */
   say(slot, wanted) {
-    const had = { ...whatThereIs(this.#saved.thumb), ...(!this.#isRead && { correction: true }) };
-    const person = knownPerson();
-    return this.#send(outbox.put({ target: this.target, slot, wanted, had, person }));
+    // While it is not known what there is, there may be a correction to withdraw.
+    const had = !this.#isRead || this.#saved.thumb.correction;
+    return this.#send(put({ target: this.target, slot, wanted, had }));
   }
 
-  /** Sends a click that waited. */
-  resend(entry) {
-    return this.#send(entry, { waited: true }).catch(() => {}); // said already
+  async resend(entry, person) {
+    if (this.#underWay.has(entry.id)) return undefined;
+    if (entry.person === person) return this.#send(entry, true).catch(() => {});
+    remove(entry);
+    this.slots[entry.slot] = this.#saved[entry.slot];
+    return this.#tell({ state: "failed", note: "someoneElse", status: 0 }, "feedback-error");
   }
 
-  /** Someone else is signed in: a click of theirs was never made. */
-  drop(entry) {
-    outbox.remove(entry);
-    this.#rollBack(entry.slot);
-    this.#tell({ state: "failed", note: "someoneElse" });
-    this.#emit("feedback-error", { status: 0 });
-  }
-
-  /** Asks the server what this person said before; what is being said now stands. */
   async read() {
-    const before = { ...this.#newest };
-    let ratings;
-    try {
-      ratings = await ratingsOf(this.target);
-    } catch {
-      return; // nothing is known: thumbs work all the same
-    }
-    const found = asSlots(ratings);
-    const shown = JSON.stringify(this.slots);
-    const isQuiet = (slot) => this.#newest[slot] === before[slot] && !this.#isWaiting(slot);
-    for (const slot of new Set([...Object.keys(this.#saved), ...Object.keys(found)])) {
+    const shown = { ...this.slots };
+    const newest = { ...this.#newest };
+    const ratings = await ratingsOf(this.target).catch(() => {});
+    if (!ratings) return;
+    const found = slotsOf(ratings);
+    const waiting = this.#waiting().map(({ slot }) => slot);
+    for (const slot of Object.keys({ ...shown, ...found })) {
       this.#saved[slot] = found[slot];
-      if (isQuiet(slot)) this.slots[slot] = found[slot];
+      const isBusy = this.#newest[slot] !== newest[slot] || waiting.includes(slot);
+      if (!isBusy) this.slots[slot] = found[slot];
     }
     this.#isRead = true;
-    if (this.#underWay.size || this.#showWaiting()) return;
-    const isToldAlready = ["failed", "saved"].includes(this.status.state)
-      && shown === JSON.stringify(this.slots);
-    if (isToldAlready) return;
-    const isPending = ratings.some((rating) => rating.status === "pending");
-    this.#tell(isPending ? { state: "pending", note: "pending" } : { state: "ready" });
+    const isTold = ["failed", "saved"].includes(this.status.state) && same(this.slots, shown);
+    if (this.#underWay.size || this.#showWaiting() || isTold) return;
+    const state = ratings.some(({ status }) => status === "pending") ? "pending" : "ready";
+    this.#tell({ state, note: state });
   }
 
   /** Another tab stored a click or was done with one. */
@@ -108,119 +87,77 @@ export class Answer {
     if (!this.#underWay.size && !this.#showWaiting("saving")) this.read();
   }
 
-  // -- sending ------------------------------------------------------------------------------------
-
-  async #send(entry, { waited = false } = {}) {
+  async #send(entry, hasWaited) {
     const { slot, wanted, id } = entry;
     this.#newest[slot] = id;
     this.#underWay.add(id);
     this.slots[slot] = wanted;
-    if (!isSilent(slot)) this.#tell({ state: "saving" });
-    const isNewest = () => this.#newest[slot] === id;
+    const isHeard = () => this.#newest[slot] === id && !isSilent(slot);
+    if (isHeard()) this.#tell({ state: "saving" });
     try {
-      const answer = await carryOut(entry, waited);
+      const answer = await carryOut(entry, hasWaited);
       this.#underWay.delete(id);
-      if (answer !== GONE) return this.#settle(entry, answer, isNewest());
-      if (isNewest()) this.follow();
-      return { status: GONE };
+      if (answer !== REPLACED) return this.#settle(entry, answer, isHeard());
+      if (isHeard()) this.follow();
+      return REPLACED;
     } catch (error) {
       this.#underWay.delete(id);
-      if (error.isAway && outbox.keep(entry)) {
+      const { status, message } = error;
+      if (error.isAway && keep(entry)) {
         retryLater(error.retryAfter);
-        if (isNewest()) this.#wait(entry, error);
-        return { status: "waiting" };
+        const detail = detailOf(entry, { status: "waiting" });
+        if (isHeard()) this.#tell(WAITING, "feedback-change", detail);
+        return detail;
       }
-      outbox.remove(entry);
-      if (isNewest()) this.#fail(entry, error);
+      remove(entry);
+      if (isHeard()) {
+        this.slots[slot] = this.#saved[slot];
+        const again = () => this.say(slot, wanted);
+        this.#tell({ state: "failed", note: "failed", message, status, again, wanted }, "feedback-error");
+      }
       throw error;
     } finally {
       this.#forget();
     }
   }
 
-  #settle({ slot, wanted }, answer, isNewest) {
-    this.#saved[slot] = wanted;
-    const isGone = slot === "thumb" ? !Object.keys(whatThereIs(wanted)).length : !wanted;
-    const status = isGone ? "withdrawn" : answer.status ?? "ok";
-    const detail = { ...this.#detail(slot, wanted), status, assessmentId: answer.assessment_id ?? null };
-    detail.traceId ??= answer.trace_id;
-    if (isNewest && !isSilent(slot)) {
-      const state = answer.status === "pending" && !isGone ? "pending" : "saved";
-      this.#tell({ state, note: isGone ? "withdrawn" : state });
-      this.#emit("feedback-change", detail);
-    }
+  #settle(entry, answer, isHeard) {
+    this.#saved[entry.slot] = entry.wanted;
+    const isGone = !entry.wanted || entry.wanted.value === null;
+    const isPending = answer.status === "pending" && !isGone;
+    const detail = detailOf(entry, isGone ? { ...answer, status: "withdrawn" } : answer);
+    const state = isPending ? "pending" : "saved";
+    if (isHeard) this.#tell({ state, note: isGone ? "withdrawn" : state }, "feedback-change", detail);
     for (const other of answers.values()) {
-      // The same answer may be on the page by its trace and by its request.
-      if (other !== this && answer.trace_id && isRatingOf(answer, other.target)) other.read();
+      // It may be on the page by its trace and by its request.
+      if (other !== this && isOf(answer, other.target)) other.read();
     }
     return detail;
   }
 
-  #wait({ slot, wanted }, { reason }) {
-    if (isSilent(slot)) return;
-    this.#tell({ state: "waiting", note: "waiting", reason, again: flush });
-    const detail = this.#detail(slot, wanted);
-    this.#emit("feedback-change", { ...detail, status: "waiting", assessmentId: null });
-  }
-
-  #fail({ slot, wanted }, { reason, status }) {
-    this.#rollBack(slot);
-    if (isSilent(slot)) return;
-    const again = () => this.say(slot, wanted).catch(() => {});
-    this.#tell({ state: "failed", note: "notSaved", reason, code: status, again, wanted });
-    this.#emit("feedback-error", { status });
-  }
-
-  #rollBack(slot) {
-    this.slots[slot] = this.#saved[slot];
-  }
-
-  #isWaiting(slot) {
-    return this.#waiting().some((entry) => entry.slot === slot);
-  }
-
   #waiting() {
-    return outbox.entries().filter((entry) => JSON.stringify(entry.target) === this.key);
+    return entries().filter(({ slot, target, person }) => same(target, this.target)
+      && !isSilent(slot) && [undefined, person].includes(knownPerson()));
   }
 
-  /** Shows the clicks that were kept, also before a reload; says whether there are any. */
-  #showWaiting(state = "waiting") {
-    const kept = this.#waiting().filter(({ slot, person }) =>
-      !isSilent(slot) && [undefined, person].includes(knownPerson()));
+  #showWaiting(state) {
+    const kept = this.#waiting();
     for (const { slot, wanted, id } of kept) {
       this.slots[slot] = wanted;
       this.#newest[slot] = id;
     }
-    if (kept.length) {
-      this.#tell({ state, note: state, again: state === "waiting" ? flush : undefined });
-      retryLater();
-    }
-    return kept.length > 0;
+    if (!kept.length) return false;
+    this.#tell(state ? { state } : WAITING);
+    retryLater();
+    return true;
   }
 
-  // -- telling ------------------------------------------------------------------------------------
-
-  #detail(slot, said) {
-    const { trace_id: traceId, client_request_id: clientRequestId } = this.target;
-    const about = slot === "thumb" ? said : { value: said ?? null };
-    const dimension = slot === "thumb" ? null : slot.slice(slot.indexOf(":") + 1);
-    return { ...NOTHING, ...about, dimension, traceId, clientRequestId };
-  }
-
-  #tell(status) {
+  #tell(status, event, detail = status) {
     this.status = status;
-    this.#show();
-  }
-
-  #show() {
     for (const view of this.#views) view.show();
-  }
-
-  #emit(name, detail) {
-    for (const view of this.#views) view.tell(name, detail);
-    if (this.#views.size) return;
-    const message = textOf(ENGLISH, this.status);
-    document.dispatchEvent(new CustomEvent(name, { detail: { message, ...detail } }));
+    if (!event) return;
+    for (const view of this.#views) view.tell(event, detail);
+    if (!this.#views.size) document.dispatchEvent(new CustomEvent(event, { detail }));
   }
 
   #forget() {
@@ -228,29 +165,62 @@ export class Answer {
   }
 }
 
-const isSilent = (slot) => slot.startsWith("signal:");
+const WAITING = { state: "waiting", note: "waiting", again: flush };
 
-/** Sends the newest click of a slot for all that wait there; clicks on one answer take turns. */
-function carryOut(entry, waited) {
-  const { target, slot, person } = entry;
-  const isRival = (other) => other.slot === slot && other.person === person
-    && JSON.stringify(other.target) === JSON.stringify(target);
-  return outbox.exclusively(JSON.stringify(target), async () => {
-    if (waited) await outbox.settle();
-    const rivals = outbox.entries().filter(isRival);
-    const position = rivals.findIndex(({ id }) => id === entry.id);
-    if (position < 0 || position < rivals.length - 1) return GONE;
+function detailOf({ slot, wanted, target }, { status, trace_id, client_request_id, assessment_id }) {
+  const [kind, dimension = null] = slot.split(":");
+  return {
+    ...NOTHING, ...(kind === "thumb" ? wanted : { value: wanted }), dimension, status,
+    traceId: target.trace_id ?? trace_id ?? null,
+    clientRequestId: target.client_request_id ?? client_request_id ?? null,
+    assessmentId: assessment_id ?? null,
+  };
+}
+
+function slotsOf(ratings) {
+  const slots = { thumb: NOTHING };
+  for (const { name, value, reasons, rationale } of ratings) {
+    if (name === "user_feedback") {
+      slots.thumb = { ...slots.thumb, value, reasons, rationale: rationale ?? "" };
+    } else if (name === "expected_response") slots.thumb = { ...slots.thumb, correction: value };
+    else slots[name.replace("user_", "stars:")] = value;
+  }
+  return slots;
+}
+
+/** What makes the server say what a click says, whatever the clicks that it replaces said. */
+function requestsFor({ target, slot, wanted }, clicks) {
+  const post = (body) => ["POST", "", { ...target, ...body }];
+  const withdraw = (dimension) =>
+    ["DELETE", `?${new URLSearchParams({ ...target, ...(dimension && { dimension }) })}`];
+  const [kind, name] = slot.split(":");
+  if (kind === "signal") return [post({ signal: name })];
+  if (kind === "stars") return [wanted ? post({ dimension: name, value: wanted }) : withdraw(name)];
+  const said = Object.entries(wanted).filter(([, part]) => part === false || part?.length !== 0 && part);
+  const had = clicks.some((each) => each.had || each.wanted.correction);
+  return [
+    wanted.value === null ? withdraw() : post(Object.fromEntries(said)),
+    ...(had && !wanted.correction ? [withdraw("expected_response")] : []),
+  ];
+}
+
+/** Sends the newest click of a slot; clicks on one answer take turns. */
+function carryOut(entry, hasWaited) {
+  const { target, slot } = entry;
+  return exclusively(JSON.stringify(target), async () => {
+    if (hasWaited) await settle();
+    const clicks = entries().filter((each) =>
+      each.slot === slot && each.person === entry.person && same(each.target, target));
+    if (clicks.at(-1)?.id !== entry.id) return REPLACED;
     let answer;
-    for (const [method, path, body] of requestsFor(entry, rivals)) {
-      const said = await request(method, path, body);
+    for (const step of requestsFor(entry, clicks)) {
+      const said = await request(...step);
       answer ??= said;
     }
-    for (const rival of rivals) outbox.remove(rival);
+    clicks.forEach(remove);
     return answer;
   });
 }
-
-// -- sending what waited --------------------------------------------------------------------------
 
 let timer;
 let pause = RETRY_MS;
@@ -263,48 +233,40 @@ function retryLater(seconds) {
   }, seconds ? seconds * 1000 : pause);
 }
 
-/** Sends what waits, in the order of the clicks, each under the name of who made it. */
-export function flush() {
+function flush() {
   clearTimeout(timer);
   timer = undefined;
-  return (flushing ??= sendAll().finally(() => (flushing = undefined)));
+  flushing ??= sendAll().finally(() => (flushing = undefined));
 }
 
 async function sendAll() {
-  if (!outbox.entries().length) return;
+  if (!entries().length) return;
   const before = knownPerson();
-  let person;
   try {
-    ({ person } = await settings({ fresh: true }));
+    await settings(true);
   } catch (error) {
     retryLater(error.retryAfter);
     return;
   }
-  for (const entry of outbox.entries()) {
-    if (!outbox.keep(entry)) continue;
-    const answer = Answer.of(entry.target);
-    if (entry.person !== person) answer.drop(entry);
-    else if (!answer.isSending(entry)) {
-      const sent = await answer.resend(entry);
-      if (sent?.status === "waiting") return;
-    }
+  const person = knownPerson();
+  for (const entry of entries().filter(keep)) {
+    const sent = await Answer.of(entry.target).resend(entry, person);
+    if (sent?.status === "waiting") return;
   }
   pause = RETRY_MS;
-  if (before !== undefined && before !== person) for (const each of answers.values()) each.read();
+  if (![undefined, person].includes(before)) for (const each of answers.values()) each.read();
 }
 
-/** Looks after what waits from now on: after a reload, back online, beside other tabs. */
 export function lookAfterWhatWaits() {
-  flush();
   const now = () => {
     pause = RETRY_MS;
     flush();
   };
+  now();
   addEventListener("online", now);
-  addEventListener("pageshow", (event) => event.persisted && now());
   document.addEventListener("visibilitychange", () => document.hidden || now());
-  outbox.onOtherTabs((entry) => {
-    answers.get(JSON.stringify(entry.target))?.follow();
-    retryLater(); // in case that tab is closed before it is done
+  onOtherTabs(({ target }) => {
+    answers.get(JSON.stringify(target))?.follow();
+    retryLater(); // in case that tab is closed
   });
 }

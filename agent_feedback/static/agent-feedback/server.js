@@ -1,28 +1,16 @@
-/** HTTP to the feedback routes. Where this file came from is where ratings are sent. */
+/** The server, which is where this file came from, and what waits to be sent to it. */
 
-export const ROUTES = new URL("..", import.meta.url).href.replace(/\/$/, "");
+const ROUTES = new URL("..", import.meta.url).href.slice(0, -1);
 
 const PATIENCE_MS = 20_000;
-const GATHER_MS = 10; // components that appear together share one request
+const GATHER_MS = 10; // so that components share a request
 const MOST_TARGETS = 100; // the server's limit
-const LONGEST_QUERY = 6_000; // what any proxy lets pass
+const NOT_NOW = [0, 408, 425, 429, 502, 503, 504]; // worth sending again
 
-/** Answers that say: not now. What was sent is worth keeping and sending again. */
-const NOT_NOW = [408, 425, 429, 502, 503, 504];
-
-/**
- * The request was not carried out. `status` is HTTP's, 0 where the server was not reached;
- * `isAway` says whether waiting will help, `retryAfter` (seconds) how long to wait.
- */
-export class RequestFailed extends Error {
-  constructor(status, reason, retryAfter) {
-    super(reason);
-    Object.assign(this, { status, retryAfter, isAway: !status || NOT_NOW.includes(status) });
-  }
-}
-
+/** Throws `{status, message, isAway, retryAfter}`; the status is 0 where nobody answered. */
 export async function request(method, path, body) {
-  let response, answer;
+  let response = { status: 0 };
+  let answer;
   try {
     response = await fetch(ROUTES + path, {
       method,
@@ -32,33 +20,20 @@ export async function request(method, path, body) {
       keepalive: method !== "GET", // a click on the way out is still a click
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
-    const text = await response.text();
-    answer = parse(text);
-  } catch {
-    throw new RequestFailed(0, "");
-  }
-  if (response.ok && answer) return answer;
-  // A page instead of JSON comes from something that stands in for the server: a login, a proxy.
+    answer = await response.json();
+    if (response.ok) return answer;
+  } catch {}
+  // No JSON: it was not the server who answered, but a login or a proxy.
   const status = response.ok ? 0 : response.status;
-  const reason = typeof answer?.detail === "string" ? answer.detail : "";
-  throw new RequestFailed(status, reason, Number(response.headers.get("Retry-After")) || undefined);
+  const message = typeof answer?.detail === "string" ? answer.detail : "";
+  const retryAfter = Number(response.headers?.get("Retry-After"));
+  throw Object.assign(new Error(message), { status, isAway: NOT_NOW.includes(status), retryAfter });
 }
 
-function parse(text) {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
+let known;
+let asking;
 
-// -- settings -----------------------------------------------------------------------------------
-
-let known; // the newest settings
-let asking; // the request that is under way
-
-/** The server's settings: as they are known, or asked for now. */
-export function settings({ fresh = false } = {}) {
+export function settings(fresh = false) {
   if (known && !fresh) return Promise.resolve(known);
   asking ??= request("GET", "/settings")
     .then((found) => (known = found))
@@ -66,14 +41,11 @@ export function settings({ fresh = false } = {}) {
   return asking;
 }
 
-/** The opaque key of who is signed in: null for nobody, undefined while it is unknown. */
+/** Null for nobody, undefined while it is unknown. */
 export const knownPerson = () => known?.person;
-
-// -- reading ratings back -------------------------------------------------------------------------
 
 let questions = [];
 
-/** This person's ratings of one answer. Questions that come together are one request. */
 export function ratingsOf(target) {
   return new Promise((resolve, reject) => {
     if (!questions.length) setTimeout(askAll, GATHER_MS);
@@ -81,50 +53,159 @@ export function ratingsOf(target) {
   });
 }
 
-/** Whether a rating that the server tells of is one of this target. */
-export function isRatingOf(rating, { trace_id: trace, client_request_id: turn }) {
-  if (!trace) return rating.client_request_id === turn;
-  // A bare id comes back with its location in front.
-  return [trace, `tr-${trace}`].includes(rating.trace_id) || rating.trace_id.endsWith(`/${trace}`);
+export function isOf({ trace_id: id, client_request_id: turn }, target) {
+  const trace = target.trace_id;
+  if (!trace) return turn === target.client_request_id;
+  return id === trace || id === `tr-${trace}` || id.endsWith(`/${trace}`); // or completed
 }
 
 function askAll() {
-  let batch = [];
-  for (const question of questions.splice(0)) {
-    if (batch.length === MOST_TARGETS || query([...batch, question]).length > LONGEST_QUERY) {
-      ask(batch);
-      batch = [];
-    }
-    batch.push(question);
-  }
-  ask(batch);
+  while (questions.length) ask(questions.splice(0, MOST_TARGETS));
 }
 
 async function ask(batch) {
-  let found;
   try {
-    found = await request("GET", query(batch));
+    const query = new URLSearchParams(batch.flatMap(({ target }) => Object.entries(target)));
+    const found = await request("GET", `?${query}`);
+    for (const { target, resolve, reject } of batch) {
+      const mine = found.filter((rating) => isOf(rating, target));
+      // A request's id means its newest answer: what was asked for by its trace may be older.
+      const isUnclear = target.client_request_id && mine.some((rating) =>
+        batch.some((other) => other.target.trace_id && isOf(rating, other.target)));
+      if (isUnclear) ask([{ target, resolve, reject }]);
+      else resolve(mine);
+    }
   } catch (error) {
-    if (error.status === 422 && batch.length > 1) {
-      // One id without a form that the server knows would leave everybody without an answer.
-      const half = batch.length >> 1;
+    const half = batch.length >> 1;
+    if (half && [414, 422, 431].includes(error.status)) {
+      // Too long, or one of them is no id.
       ask(batch.slice(0, half));
       ask(batch.slice(half));
-    } else {
-      for (const { reject } of batch) reject(error);
-    }
-    return;
-  }
-  const traces = batch.filter(({ target }) => target.trace_id);
-  for (const question of batch) {
-    const mine = found.filter((rating) => isRatingOf(rating, question.target));
-    // A request's id may occur twice and means the newest answer: what was asked for by its
-    // trace may be an older one.
-    const isUnclear = question.target.client_request_id
-      && mine.some((rating) => traces.some(({ target }) => isRatingOf(rating, target)));
-    if (isUnclear) ask([question]);
-    else question.resolve(mine);
+    } else for (const { reject } of batch) reject(error);
   }
 }
 
-const query = (batch) => `?${new URLSearchParams(batch.flatMap((q) => Object.entries(q.target)))}`;
+// Clicks that are not confirmed yet, in `localStorage`, where all tabs see them.
+
+const BOX = `agent-feedback ${ROUTES} `;
+const LEASE_MS = 5_000;
+const SETTLE_MS = 50; // until all tabs see what one has stored
+
+const memory = new Map(); // what must not, or cannot, be stored
+const newId = () => Math.random().toString(36).slice(2);
+
+export function put(click) {
+  const at = Math.max(Date.now(), ...entries().map((each) => each.at + 1));
+  const entry = { ...click, at, id: newId() };
+  memory.set(entry.id, entry);
+  keep(entry);
+  return entry;
+}
+
+/** Whether a click can wait: only under the key of the person who made it. */
+export function keep(entry) {
+  if (entry.person === undefined) entry.person = knownPerson(); // null is nobody's key
+  if (entry.person === undefined) return false;
+  if (store(BOX + entry.id, entry)) memory.delete(entry.id);
+  return true;
+}
+
+export function remove({ id }) {
+  memory.delete(id);
+  store(BOX + id);
+}
+
+export function entries() {
+  const keys = attempt(() => Object.keys(localStorage)) ?? [];
+  return [...memory.values(), ...keys.filter((key) => key.startsWith(BOX)).map(stored)]
+    .filter((entry) => entry?.slot)
+    .sort((one, other) => one.at - other.at);
+}
+
+export function onOtherTabs(hear) {
+  addEventListener("storage", ({ key, oldValue, newValue }) => {
+    if (key?.startsWith(BOX)) hear(JSON.parse(newValue ?? oldValue));
+  });
+}
+
+export const settle = (times = 1) => new Promise((done) => setTimeout(done, SETTLE_MS * times));
+
+/** Runs `work` while no other of this name runs in any tab. */
+export async function exclusively(name, work) {
+  let hasBegun = false;
+  try {
+    return await navigator.locks.request(BOX + name, () => {
+      hasBegun = true;
+      return work();
+    });
+  } catch (error) {
+    if (hasBegun) throw error;
+  }
+  // A page on plain HTTP has no locks.
+  const turn = (turns[name] ?? Promise.resolve()).then(() => withLease(`lease ${BOX}${name}`, work));
+  turns[name] = turn.catch(() => {});
+  return turn;
+}
+
+const turns = {};
+
+async function withLease(name, work) {
+  const id = newId();
+  const take = () => store(name, { id, until: Date.now() + LEASE_MS });
+  while (stored(name)?.id !== id) {
+    if (!(stored(name)?.until > Date.now()) && !take()) break; // no storage, no other tabs
+    await settle(1 + Math.random()); // of two that took it, the last one has it
+  }
+  const renewal = setInterval(take, LEASE_MS / 3);
+  try {
+    return await work();
+  } finally {
+    clearInterval(renewal);
+    store(name);
+  }
+}
+
+function attempt(what) {
+  try {
+    return what();
+  } catch {} // no storage, no JSON
+}
+
+const stored = (key) => attempt(() => JSON.parse(localStorage.getItem(key)));
+
+const store = (key, value) => attempt(() => {
+  if (value) localStorage.setItem(key, JSON.stringify(value));
+  else localStorage.removeItem(key);
+  return true;
+});
+
+export async function* readAgentStream(response) {
+  const { ok, status, body } = response;
+  if (!ok || !body) throw Object.assign(new Error(`The agent answered ${status}.`), { status });
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let rest = "";
+  let data = [];
+  try {
+    for (let isOver = false; !isOver;) {
+      const { done, value } = await reader.read();
+      isOver = done;
+      rest += decoder.decode(value, { stream: !done });
+      // A carriage return may be one half of a line ending.
+      const held = !done && rest.endsWith("\r") ? "\r" : "";
+      const lines = rest.slice(0, rest.length - held.length).split(/\r\n|\n|\r/);
+      rest = lines.pop() + held;
+      for (const line of lines) {
+        if (line.startsWith("data:")) data.push(line.slice(line[5] === " " ? 6 : 5));
+        else if (!line && data.length) {
+          const frame = data.join("\n");
+          data = [];
+          if (frame === "[DONE]") return;
+          yield JSON.parse(frame);
+        }
+      }
+    }
+  } finally {
+    await reader.cancel().catch(() => {});
+  }
+}
