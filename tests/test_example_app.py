@@ -102,7 +102,7 @@ class TestOverHttp:
     def _searched(app: ExampleApp, trace_id: str) -> str:
         spans = app.trace(trace_id).data.spans
         (search,) = [span for span in spans if span.name == "search_documentation"]
-        return str(search.inputs["query"])
+        return str(search.inputs["about"])
 
     def test_a_question_about_nothing_known(self, app: ExampleApp) -> None:
         """The agent says so, cites nothing, and the answer still has a trace to rate."""

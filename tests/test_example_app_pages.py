@@ -34,6 +34,7 @@ class TestDocumentPages:
             ("[up](../../../etc/passwd)", "<p>up</p>"),
             ("[bad](javascript:alert(1))", "<p>[bad](javascript:alert(1))</p>"),
             ("![a picture](images/chat.png)x", "<p>x</p>"),
+            ('<picture>\n<img src="x" alt="y">\n</picture>z', "<p>z</p>"),
             ("<script>x</script>", "&lt;script&gt;"),
             ("a <!-- hidden --> b", "<p>a  b</p>"),
         ],

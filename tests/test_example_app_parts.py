@@ -14,7 +14,7 @@ from examples.agent_app.model_writer import (
     writer_from_environment,
 )
 from examples.agent_app.passages import Passage, load_passages, split_markdown
-from examples.agent_app.questions import standalone
+from examples.agent_app.questions import context_of
 from examples.agent_app.search import Hit, Search
 from examples.agent_app.sessions import Exchange, Sessions
 from examples.agent_app.tracking import where_to_look
@@ -72,6 +72,12 @@ class TestSearch:
     def test_nothing_is_found_without_a_common_word(self, question: str) -> None:
         """A question that shares no word with the passages finds none of them."""
         assert Search([WIDGET, LEDGER]).find(question) == []
+
+    def test_a_questions_own_words_count_more(self) -> None:
+        """What a question is about helps to find a passage, and does not drown what it asks."""
+        search = Search([WIDGET, LEDGER])
+        assert search.find("why?", about="a thumb on a page")[0].passage == WIDGET
+        assert search.find("is it a database?", about="a thumb")[0].passage == LEDGER
 
     def test_no_passages_no_trouble(self) -> None:
         """An index over nothing answers every question with nothing."""
@@ -153,13 +159,13 @@ class TestQuestions:
     def test_a_follow_up_takes_the_words_of_the_question_before(
         self, question: str, is_follow_up: bool
     ) -> None:
-        """A question that points back is searched together with the one it points to."""
-        found = standalone(question, ["What is a rating?"])
-        assert found == (f"What is a rating? {question}" if is_follow_up else question)
+        """A question that points back is about the one that it points to."""
+        before = ["What is a trace?", "What is a rating?"]
+        assert context_of(question, before) == (before[-1] if is_follow_up else "")
 
     def test_a_first_question_stands_alone(self) -> None:
         """There is nothing to point back to at the start."""
-        assert standalone("Why is it so?", []) == "Why is it so?"
+        assert context_of("Why is it so?", []) == ""
 
 
 class TestSessions:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import html
-import re
 from collections.abc import Collection, Sequence
 from pathlib import PurePosixPath
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from examples.agent_app.passages import anchor_of
+from examples.agent_app.passages import anchor_of, without_pictures
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -29,7 +28,6 @@ _PAGE = """<!doctype html>
 </body>
 </html>
 """
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
 class DocumentPages:
@@ -47,7 +45,7 @@ class DocumentPages:
 
     def page(self, path: str, markdown: str) -> str:
         """The document as a page, its headings named as `anchor_of` names them."""
-        tokens = self._markdown.parse(_COMMENT.sub("", markdown))
+        tokens = self._markdown.parse(without_pictures(markdown))
         for position, token in enumerate(tokens):
             if token.type == "heading_open":
                 token.attrSet("id", anchor_of(tokens[position + 1].content))
@@ -63,8 +61,6 @@ class DocumentPages:
         kept: list[Token] = []
         links: list[str | None] = []
         for token in tokens:
-            if token.type == "image":
-                continue
             if token.type == "link_open":
                 links.append(self._address(path, str(token.attrGet("href"))))
                 if links[-1] is None:

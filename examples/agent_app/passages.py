@@ -13,7 +13,9 @@ DOCUMENTS = ("README.md", "docs/**/*.md", "CONTRIBUTING.md")
 _HEADING = re.compile(r"(#{1,6})\s+(.+?)\s*#*\s*")
 _FENCE = re.compile(r"\s*(```|~~~)")
 _MARKUP = re.compile(r"[`*]")
-_IMAGE_OR_COMMENT = re.compile(r"!\[[^\]]*\]\([^)]*\)|<!--.*?-->|<img\b[^>]*>", re.DOTALL)
+_PICTURE_OR_COMMENT = re.compile(
+    r"!\[[^\]]*\]\([^)]*\)|<!--.*?-->|</?(?:img|picture|source)\b[^>]*>", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,17 @@ def document_paths(root: Path) -> list[Path]:
     return [path for pattern in DOCUMENTS for path in sorted(root.glob(pattern)) if path.is_file()]
 
 
+def without_pictures(markdown: str) -> str:
+    """The Markdown without what is not for reading: pictures and comments."""
+    return _PICTURE_OR_COMMENT.sub("", markdown)
+
+
 def split_markdown(source: str, markdown: str) -> list[Passage]:
     """Cuts a document at its headings; a heading without text of its own makes no passage."""
     return [
         Passage(source, headings, text)
         for headings, lines in _sections(markdown)
-        if (text := _IMAGE_OR_COMMENT.sub("", "\n".join(lines)).strip())
+        if (text := without_pictures("\n".join(lines)).strip())
     ]
 
 

@@ -157,14 +157,13 @@ async def test_screen_readers_hear_an_answer_once(chat: Chat, model: FakeModel) 
     await chat.open()
     await chat.page.evaluate(
         """() => {
+          const LIVE = "[aria-live], [role=status], [role=alert], [role=log]";
+          const element = ({ target }) => target.closest ? target : target.parentElement;
           window.heard = [];
-          const heard = (records) => {
-            const live = records.map(({ target }) => (target.closest ? target : target.parentElement)
-              .closest("[aria-live], [role=status], [role=alert], [role=log]")).find(Boolean);
+          new MutationObserver((records) => {
+            const live = records.map((r) => element(r).closest(LIVE)).find(Boolean);
             if (live) window.heard.push(live.textContent);
-          };
-          new MutationObserver(heard).observe(document.body,
-            { childList: true, characterData: true, subtree: true });
+          }).observe(document.body, { childList: true, characterData: true, subtree: true });
         }"""
     )
     await chat.ask("How?")

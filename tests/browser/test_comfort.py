@@ -3,7 +3,7 @@
 from typing import Literal
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
+from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Page, ViewportSize, expect
 
 from tests.browser.chat import Chat, rate, thumb
@@ -13,9 +13,10 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 PHONE: ViewportSize = {"width": 360, "height": 640}
 LONG = (
-    "A paragraph with `a_name_that_is_longer_than_any_phone_is_wide_and_cannot_be_broken` in it.\n\n"
+    "Here is `a_name_that_is_longer_than_any_phone_is_wide_and_has_no_place_to_break_it`.\n\n"
     "```python\nfeedback.submit(trace_id=trace_id, value=True, user_id='ann@example.com')\n```\n\n"
-    "| setting | default | meaning |\n|---|---|---|\n| `user_id_source` | `x-forwarded-email` | who |\n"
+    "| setting | default | meaning |\n|---|---|---|\n"
+    "| `user_id_source` | `x-forwarded-email` | who |\n"
 )
 
 

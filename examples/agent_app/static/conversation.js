@@ -87,6 +87,7 @@ export class Conversation {
     const { turn, controller } = this.#running;
     this.#running = null;
     turn.state = "stopped";
+    turn.endedAt = Date.now();
     this.#history.keep(this.#chatId, turn);
     controller.abort();
     const view = this.#views.get(turn.id);
@@ -132,6 +133,7 @@ export class Conversation {
     } catch (error) {
       if (turn.state === "running") this.#fail(turn, response, error);
     }
+    turn.endedAt ??= Date.now();
     this.#history.keep(chatId, turn);
   }
 

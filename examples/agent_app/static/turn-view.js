@@ -11,12 +11,15 @@ const NOTES = {
   unreached: "The agent was not reached.",
 };
 const COPIED_MS = 2_000;
+// A trace has no page yet right after its answer: it takes MLflow about 5 s to store it.
+const STORED_AFTER_MS = 7_000;
 
 export class TurnView {
   #turn;
   #parts;
   #isDrawing = false;
   #tracePage = null;
+  #untilStored;
 
   /**
    * @param {import("/static/turns.js").Turn} turn
@@ -79,9 +82,12 @@ export class TurnView {
   /** @param {string | null} tracePage the address of a trace, with `{trace_id}` for its id */
   linkTrace(tracePage) {
     this.#tracePage = tracePage;
-    const { traceId } = this.#turn;
+    const { traceId, state, endedAt = 0 } = this.#turn;
     const { trace } = this.#parts;
-    trace.hidden = !(tracePage && traceId) || this.#turn.state === "running";
+    const missing = endedAt + STORED_AFTER_MS - Date.now();
+    trace.hidden = !(tracePage && traceId) || state === "running" || missing > 0;
+    clearTimeout(this.#untilStored);
+    if (missing > 0) this.#untilStored = setTimeout(() => this.linkTrace(this.#tracePage), missing);
     if (!trace.hidden) trace.href = tracePage.replace("{trace_id}", encodeURIComponent(traceId));
   }
 

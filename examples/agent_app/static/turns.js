@@ -11,6 +11,7 @@
  *   interrupted: by the network, or because the page was left
  * @property {string | null} traceId
  * @property {string} problem what the server said about its failure
+ * @property {number | undefined} endedAt
  */
 
 /** @returns {Turn} */
