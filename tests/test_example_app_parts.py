@@ -137,7 +137,7 @@ class TestExtract:
             "Dogs bark. The cat sleeps all day.\n\n- A cat may sleep on a day off.\n- Birds sing."
         )
         quoted = compose("Does the cat sleep all day?", [Hit(long(text), 1.0)])
-        assert quoted == "The cat sleeps all day.\n\n- A cat may sleep on a day off. [1]"
+        assert quoted == "The cat sleeps all day. [1]\n\n- A cat may sleep on a day off."
 
     def test_a_row_brings_its_columns_names(self) -> None:
         """A row of a table is said as a table, and the citation stands outside of it."""

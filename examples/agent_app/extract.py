@@ -56,11 +56,12 @@ def _quote(question: str, passage: Passage, most: int) -> list[str]:
     if words <= _MOST_WORDS_AS_IT_IS and "".join(codes).count("\n") <= _LONGEST_CODE:
         return _blocks(passage.text)
     wanted = set(terms(question))
-    quoted = [_join(_best(wanted, sentences(passage.text), most), _table_heads(passage.text))]
+    chosen = _best(wanted, sentences(passage.text), most)
+    quoted = _blocks(_join(chosen, _table_heads(passage.text)))
     if _ASKS_FOR_CODE.search(question):
         short = [code for code in codes if code.count("\n") <= _LONGEST_CODE]
         quoted += _best(wanted, [block for block in short if wanted & set(terms(block))], most=1)
-    return [part for part in quoted if part]
+    return quoted
 
 
 def _blocks(markdown: str) -> list[str]:

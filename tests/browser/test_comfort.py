@@ -6,7 +6,7 @@ import pytest
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
 from playwright.async_api import Page, ViewportSize, expect
 
-from tests.browser.chat import Chat, rate, thumb
+from tests.browser.chat import Chat, is_saved, rate, thumb
 from tests.support.fake_model import FakeModel
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
@@ -146,3 +146,16 @@ async def test_the_newest_text_stays_in_view_unless_one_reads_above(
     await expect(turn.get_by_text("Paragraph 59.")).to_be_attached()
     await expect(thumb(turn)).to_be_enabled()
     await expect(turn.locator(".question")).to_be_in_viewport()
+
+
+async def test_what_a_rating_says_covers_no_button(chat: Chat, problems: list[str]) -> None:
+    """The longest that the first line of a rating says leaves the buttons beside it free."""
+    turn, _ = await chat.ask("How?")
+    await chat.page.context.set_offline(True)
+    await thumb(turn).click()
+    await turn.get_by_role("button", name="Try again").click(trial=True)
+    await turn.get_by_role("button", name="Copy").click(trial=True)
+    await chat.page.context.set_offline(False)
+    await is_saved(turn)
+    assert [each for each in problems if "ERR_INTERNET_DISCONNECTED" not in each] == []
+    problems.clear()
