@@ -129,8 +129,7 @@ export class AgentFeedback extends HTMLElement {
     const name = named(dimension, this.#labels.dimensions);
     const row = make(SCALE);
     const [label, group, clear] = row.children;
-    label.textContent = name;
-    group.ariaLabel = name;
+    label.textContent = group.ariaLabel = name;
     call(clear, fill(this.#labels.clear, { dimension: name }));
     for (let stars = 1; stars <= scale; stars += 1) group.append(make(RADIO));
     const inputs = [...group.querySelectorAll("input")];
@@ -142,6 +141,11 @@ export class AgentFeedback extends HTMLElement {
     this.#on(clear, () => {
       inputs[chosen - 1].focus();
       return this.#say(dimension, null);
+    });
+    group.addEventListener("keydown", (event) => {
+      if (!event.target.checked || ![" ", "Delete", "Backspace"].includes(event.key)) return;
+      event.preventDefault();
+      clear.click();
     });
     this.#stars[dimension] = (value) => {
       chosen = value && Math.round(value);
@@ -163,7 +167,7 @@ export class AgentFeedback extends HTMLElement {
     return this.shadowRoot.querySelectorAll("textarea");
   }
 
-  /** The second half of a double click is no click; failures are told already. */
+  /** A double click is one click; failures are told already. */
   #on(node, act) {
     (node.tagName ? node : this.#find(`.${node}`)).addEventListener("click", (event) => {
       if (event.detail < 2) act(event)?.catch(() => {});
@@ -180,25 +184,25 @@ export class AgentFeedback extends HTMLElement {
   }
 
   #rate(value) {
-    const isBack = this.#answer.slots.thumb.value === value;
-    const saving = isBack ? this.withdraw() : this.rate(value);
-    if (!isBack) this.#open();
+    if (this.#answer.slots.thumb.value === value) return this.withdraw();
+    const saving = this.rate(value);
+    this.#open();
     return saving;
   }
 
   #choose(reason) {
     const { thumb } = this.#answer.slots;
-    const others = thumb.reasons.filter((each) => each !== reason);
-    const isBack = others.length < thumb.reasons.length;
-    return this.#say("", { ...thumb, reasons: isBack ? others : [...others, reason] });
+    const reasons = new Set(thumb.reasons);
+    if (!reasons.delete(reason)) reasons.add(reason);
+    return this.#say("", { ...thumb, reasons: [...reasons] });
   }
 
   #send() {
     const { thumb } = this.#answer.slots;
     const [rationale, correction] = [...this.#fields()].map(({ value }) => value.trim());
-    const isNews = rationale !== thumb.rationale || correction !== thumb.correction;
     this.#close();
-    return isNews ? this.#say("", { ...thumb, rationale, correction }) : undefined;
+    if (rationale === thumb.rationale && correction === thumb.correction) return undefined;
+    return this.#say("", { ...thumb, rationale, correction });
   }
 
   #open({ rationale, correction } = this.#answer.slots.thumb) {

@@ -50,9 +50,10 @@ class Host:
     seen: list[Seen] = field(default_factory=list)
     delay: float = 0.0
     """How long every write takes, in seconds."""
+    is_held: bool = False
+    """Whether writes wait until this is false again."""
     body: str = ""
     attributes: str = ""
-    policy: str = POLICY
 
     def writes(self) -> list[Seen]:
         """What would change a rating, in the order of arrival."""
@@ -69,12 +70,12 @@ class Host:
     def start_afresh(self) -> None:
         """Forget the test before."""
         self.seen.clear()
-        self.delay, self.body, self.attributes, self.policy = 0.0, "", "", POLICY
+        self.delay, self.is_held, self.body, self.attributes = 0.0, False, "", ""
 
     def page(self) -> Response:
         """The page as the test wants it."""
         html = PAGE.format(body=self.body, attributes=self.attributes)
-        return HTMLResponse(html, headers={"Content-Security-Policy": self.policy})
+        return HTMLResponse(html, headers={"Content-Security-Policy": POLICY})
 
 
 class Observer:
@@ -98,6 +99,8 @@ class Observer:
         self._host.seen.append(Seen(scope["method"], scope["path"], query, said))
         if scope["method"] != "GET":
             await asyncio.sleep(self._host.delay)
+            while self._host.is_held:
+                await asyncio.sleep(0.02)
         given = False
 
         async def replay() -> Message:

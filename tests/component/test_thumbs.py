@@ -42,11 +42,13 @@ async def test_a_double_click_is_one_rating(ann: Visitor, host: Host) -> None:
 
 async def test_clicks_in_a_hurry_end_with_the_last(ann: Visitor, host: Host) -> None:
     """While the first click is still under way, the others wait; the last one stands, alone."""
-    host.delay = 0.5
+    host.is_held = True
     trace_id = stored_trace()
     rating = await ann.rating_of(trace_id)
     for thumb in (up, down, up, down):
         await thumb(rating).click()
+    await says(rating, "Saving…")
+    host.is_held = False
     await saved(rating)
     await pressed(down(rating))
     await pressed(up(rating), False)

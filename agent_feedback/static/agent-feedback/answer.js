@@ -12,7 +12,7 @@ export const NOTHING = { value: null, reasons: [], rationale: "", correction: ""
 
 const RETRY_MS = 2_000;
 const LONGEST_RETRY_MS = 60_000;
-const REPLACED = { status: "replaced" }; // by a later click, or sent by another tab
+const REPLACED = { status: "replaced" }; // or sent by another tab
 
 const answers = new Map();
 const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
@@ -50,7 +50,7 @@ export class Answer {
   }
 
   say(slot, wanted) {
-    // While it is not known what there is, there may be a correction to withdraw.
+    // Until it is read, there may be a correction to withdraw.
     const had = !this.#isRead || this.#saved.thumb.correction;
     return this.#send(put({ target: this.target, slot, wanted, had }));
   }
@@ -64,10 +64,10 @@ export class Answer {
   }
 
   async read() {
-    const shown = { ...this.slots };
     const newest = { ...this.#newest };
     const ratings = await ratingsOf(this.target).catch(() => {});
     if (!ratings) return;
+    const shown = { ...this.slots };
     const found = slotsOf(ratings);
     const waiting = this.#waiting().map(({ slot }) => slot);
     for (const slot of Object.keys({ ...shown, ...found })) {
@@ -82,7 +82,7 @@ export class Answer {
     this.#tell({ state, note: state });
   }
 
-  /** Another tab stored a click or was done with one. */
+  /** Another tab stored or sent a click. */
   follow() {
     if (!this.#underWay.size && !this.#showWaiting("saving")) this.read();
   }
@@ -127,9 +127,9 @@ export class Answer {
     const isPending = answer.status === "pending" && !isGone;
     const detail = detailOf(entry, isGone ? { ...answer, status: "withdrawn" } : answer);
     const state = isPending ? "pending" : "saved";
-    if (isHeard) this.#tell({ state, note: isGone ? "withdrawn" : state }, "feedback-change", detail);
+    const note = isGone ? "withdrawn" : state;
+    if (isHeard) this.#tell({ state, note }, "feedback-change", detail);
     for (const other of answers.values()) {
-      // It may be on the page by its trace and by its request.
       if (other !== this && isOf(answer, other.target)) other.read();
     }
     return detail;
@@ -196,7 +196,7 @@ function requestsFor({ target, slot, wanted }, clicks) {
   const [kind, name] = slot.split(":");
   if (kind === "signal") return [post({ signal: name })];
   if (kind === "stars") return [wanted ? post({ dimension: name, value: wanted }) : withdraw(name)];
-  const said = Object.entries(wanted).filter(([, part]) => part === false || part?.length !== 0 && part);
+  const said = Object.entries(wanted).filter(([, part]) => part === !!part || part?.length);
   const had = clicks.some((each) => each.had || each.wanted.correction);
   return [
     wanted.value === null ? withdraw() : post(Object.fromEntries(said)),
@@ -258,15 +258,10 @@ async function sendAll() {
 }
 
 export function lookAfterWhatWaits() {
-  const now = () => {
-    pause = RETRY_MS;
-    flush();
-  };
-  now();
-  addEventListener("online", now);
-  document.addEventListener("visibilitychange", () => document.hidden || now());
+  flush();
+  addEventListener("online", flush);
   onOtherTabs(({ target }) => {
     answers.get(JSON.stringify(target))?.follow();
-    retryLater(); // in case that tab is closed
+    retryLater();
   });
 }

@@ -1,5 +1,3 @@
-/** How the component looks and what it says. */
-
 export const STYLES = new CSSStyleSheet();
 STYLES.replaceSync(`
   :host {
@@ -9,13 +7,11 @@ STYLES.replaceSync(`
     --_star: var(--agent-feedback-star-color, light-dark(#a86400, #f0b95a));
     --_muted: var(--agent-feedback-muted-color, color-mix(in srgb, currentColor 72%, transparent));
     --_line: var(--agent-feedback-border-color, color-mix(in srgb, currentColor 24%, transparent));
-    --_field: var(--agent-feedback-field-color, color-mix(in srgb, currentColor 54%, transparent));
     --_tint: color-mix(in srgb, var(--_accent) 14%, transparent);
     --_size: var(--agent-feedback-size, 2rem);
     --_radius: var(--agent-feedback-radius, .5rem);
     display: block;
-    color: var(--agent-feedback-color, inherit);
-    font-size: var(--agent-feedback-font-size, .875rem);
+    font-size: .875rem;
     line-height: 1.4;
   }
   :host([hidden]), [hidden] { display: none !important; }
@@ -26,30 +22,30 @@ STYLES.replaceSync(`
   button:enabled:hover { background: color-mix(in srgb, currentColor 8%, transparent); }
   :disabled { cursor: default; opacity: .45; }
   :focus-visible, .star:has(:focus-visible) { outline: 2px solid var(--_accent); outline-offset: 1px; }
-  svg { display: block; inline-size: 1.125rem; fill: none; stroke: currentColor;
+  svg { display: block; inline-size: 1.125em; fill: none; stroke: currentColor;
     stroke-width: 1.75; stroke-linecap: round; stroke-linejoin: round; }
+  .dimension { min-block-size: var(--_size); }
   .icon { inline-size: var(--_size); padding: 0; display: grid; place-items: center; color: var(--_muted); }
-  .link, .clear { border-color: transparent; }
+  .link, .clear { border-color: #0000; }
   .down svg { rotate: 180deg; }
   [aria-pressed="true"] { color: var(--_accent); border-color: var(--_accent); background: var(--_tint); }
   .icon[aria-pressed="true"] svg { fill: color-mix(in srgb, currentColor 30%, transparent); }
-  .link { padding: 0 .375rem; color: var(--_accent);
-    text-decoration: underline 1px; text-underline-offset: .2em; }
-  .status { padding-inline: .25rem; color: var(--_muted); text-wrap: pretty; }
+  .link { padding: 0 .375rem; color: var(--_accent); text-decoration: underline; }
+  .status { padding: 0 .25rem; color: var(--_muted); }
   .failed { color: var(--_error); }
-  .dimension { min-block-size: var(--_size); }
-  .name { flex: 0 1 7.5rem; overflow-wrap: anywhere; }
+  .name { inline-size: 7.5rem; }
   .scale { gap: 0; }
   .star { position: relative; padding: .3125rem; border-radius: var(--_radius); color: var(--_muted); }
   input { position: absolute; inset: 0; inline-size: 100%; block-size: 100%; opacity: 0 !important; cursor: pointer; }
-  .on, .star:hover, .star:has(~ .star:hover) { color: var(--_star); }
+  .on, .star:has(:enabled):hover, .star:has(~ .star :enabled:hover) { color: var(--_star); }
   .on svg { fill: currentColor; }
   form { display: grid; gap: .75rem; max-inline-size: 34rem; margin-block-start: .375rem;
-    padding: .75rem; border: 1px solid var(--_line); border-radius: calc(var(--_radius) * 1.5); }
+    padding: .75rem; border: 1px solid var(--_line); border-radius: .75rem; }
   .text { display: block; margin-block-end: .25rem; color: var(--_muted); }
   .chip { border-radius: 2rem; min-block-size: 1.75rem; }
   textarea { display: block; inline-size: 100%; min-block-size: 2.25rem; max-block-size: 10rem;
-    padding: .4rem .625rem; resize: vertical; field-sizing: content; border-color: var(--_field); }
+    padding: .375rem .75rem; resize: vertical; field-sizing: content;
+    border-color: color-mix(in srgb, currentColor 54%, transparent); }
   .send, .send:enabled:hover { border-color: var(--_accent); background: var(--_accent); color: var(--_on-accent); }
   @media (pointer: coarse) {
     :host { --_size: var(--agent-feedback-size, 2.75rem); }
@@ -58,15 +54,14 @@ STYLES.replaceSync(`
     textarea { font-size: max(1rem, 1em); }
   }
   @media (prefers-reduced-motion: no-preference) {
-    button, .star { transition: background .15s, color .15s; }
+    button, .star { transition: .15s; }
     [aria-pressed="true"] svg { animation: press .25s; }
     form { animation: open .2s; }
     @keyframes press { 40% { scale: 1.2; } }
     @keyframes open { from { opacity: 0; translate: 0 -.25rem; } }
   }
   @media (forced-colors: active) {
-    [aria-pressed="true"] { outline: 2px solid Highlight; }
-    .on { color: Highlight; }
+    [aria-pressed="true"], .on { color: Highlight; outline: 1px solid; }
   }
 `);
 
@@ -100,7 +95,7 @@ export const SCALE = template(`<div class="row dimension" part="dimension">
   <button type="button" class="icon clear" part="clear">${icon("m7 7 10 10M17 7 7 17")}</button></div>`);
 export const RADIO = template(`<span class="star" part="star">${STAR}<input type="radio"></span>`);
 
-export const make = (kind) => kind.cloneNode(true).firstElementChild;
+export const make = (kind) => kind.firstElementChild.cloneNode(true);
 
 export const ENGLISH = {
   lang: "en",
@@ -129,22 +124,20 @@ export const ENGLISH = {
   unavailable: "This answer cannot be rated.",
   dimensions: {},
   reasons: {},
-  errors: {}, // by HTTP status
+  errors: {},
   goodReasons: ["correct", "complete", "easy to follow"],
   badReasons: ["incorrect", "incomplete", "out of date", "off topic", "unsafe"],
 };
 
+/** The attribute `labels` is JSON, or the id of a block of it. */
 export function labelsOf(element) {
   const said = element.getAttribute("labels") ?? "agent-feedback-labels";
   const block = element.querySelector("script") ?? document.getElementById(said);
-  const json = said.startsWith("{") ? said : block?.textContent;
-  return { ...ENGLISH, ...JSON.parse(json ?? "{}") };
+  return { ...ENGLISH, ...JSON.parse(said[0] === "{" ? said : block?.textContent ?? "{}") };
 }
 
-export function textOf(labels, { note, message, status }) {
-  const reason = labels.errors[status] || message || status || labels.notReached;
-  return fill(labels[note] ?? "", { reason });
-}
+export const textOf = (labels, { note, message, status }) => fill(labels[note] ?? "",
+  { reason: labels.errors[status] || message || status || labels.notReached });
 
 export const fill = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name]);
 

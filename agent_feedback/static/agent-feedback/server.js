@@ -3,9 +3,9 @@
 const ROUTES = new URL("..", import.meta.url).href.slice(0, -1);
 
 const PATIENCE_MS = 20_000;
-const GATHER_MS = 10; // so that components share a request
-const MOST_TARGETS = 100; // the server's limit
-const NOT_NOW = [0, 408, 425, 429, 502, 503, 504]; // worth sending again
+const GATHER_MS = 10;
+const MOST_TARGETS = 100;
+const NOT_NOW = [0, 408, 425, 429, 502, 503, 504]; // so: later
 
 /** Throws `{status, message, isAway, retryAfter}`; the status is 0 where nobody answered. */
 export async function request(method, path, body) {
@@ -14,16 +14,15 @@ export async function request(method, path, body) {
   try {
     response = await fetch(ROUTES + path, {
       method,
-      headers: { Accept: "application/json", ...(body && { "Content-Type": "application/json" }) },
+      headers: body && { "Content-Type": "application/json" },
       body: body && JSON.stringify(body),
-      cache: "no-store",
       keepalive: method !== "GET", // a click on the way out is still a click
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
     answer = await response.json();
     if (response.ok) return answer;
   } catch {}
-  // No JSON: it was not the server who answered, but a login or a proxy.
+  // Without JSON it was a login or a proxy that answered.
   const status = response.ok ? 0 : response.status;
   const message = typeof answer?.detail === "string" ? answer.detail : "";
   const retryAfter = Number(response.headers?.get("Retry-After"));
@@ -44,11 +43,13 @@ export function settings(fresh = false) {
 /** Null for nobody, undefined while it is unknown. */
 export const knownPerson = () => known?.person;
 
-let questions = [];
+const questions = [];
 
 export function ratingsOf(target) {
   return new Promise((resolve, reject) => {
-    if (!questions.length) setTimeout(askAll, GATHER_MS);
+    if (!questions.length) setTimeout(() => {
+      while (questions.length) ask(questions.splice(0, MOST_TARGETS));
+    }, GATHER_MS);
     questions.push({ target, resolve, reject });
   });
 }
@@ -56,40 +57,28 @@ export function ratingsOf(target) {
 export function isOf({ trace_id: id, client_request_id: turn }, target) {
   const trace = target.trace_id;
   if (!trace) return turn === target.client_request_id;
-  return id === trace || id === `tr-${trace}` || id.endsWith(`/${trace}`); // or completed
-}
-
-function askAll() {
-  while (questions.length) ask(questions.splice(0, MOST_TARGETS));
+  return id === trace || id === `tr-${trace}` || id?.endsWith(`/${trace}`);
 }
 
 async function ask(batch) {
   try {
     const query = new URLSearchParams(batch.flatMap(({ target }) => Object.entries(target)));
     const found = await request("GET", `?${query}`);
-    for (const { target, resolve, reject } of batch) {
-      const mine = found.filter((rating) => isOf(rating, target));
-      // A request's id means its newest answer: what was asked for by its trace may be older.
-      const isUnclear = target.client_request_id && mine.some((rating) =>
-        batch.some((other) => other.target.trace_id && isOf(rating, other.target)));
-      if (isUnclear) ask([{ target, resolve, reject }]);
-      else resolve(mine);
-    }
+    for (const { target, resolve } of batch) resolve(found.filter((each) => isOf(each, target)));
   } catch (error) {
     const half = batch.length >> 1;
     if (half && [414, 422, 431].includes(error.status)) {
-      // Too long, or one of them is no id.
       ask(batch.slice(0, half));
       ask(batch.slice(half));
     } else for (const { reject } of batch) reject(error);
   }
 }
 
-// Clicks that are not confirmed yet, in `localStorage`, where all tabs see them.
+// Clicks that are not confirmed yet, where all tabs see them.
 
 const BOX = `agent-feedback ${ROUTES} `;
 const LEASE_MS = 5_000;
-const SETTLE_MS = 50; // until all tabs see what one has stored
+const SETTLE_MS = 50; // until all tabs see what one stored
 
 const memory = new Map(); // what must not, or cannot, be stored
 const newId = () => Math.random().toString(36).slice(2);
@@ -116,9 +105,8 @@ export function remove({ id }) {
 }
 
 export function entries() {
-  const keys = attempt(() => Object.keys(localStorage)) ?? [];
-  return [...memory.values(), ...keys.filter((key) => key.startsWith(BOX)).map(stored)]
-    .filter((entry) => entry?.slot)
+  const keys = attempt(() => Object.keys(localStorage).filter((key) => key.startsWith(BOX))) ?? [];
+  return [...memory.values(), ...keys.map(stored)].filter((entry) => entry?.slot)
     .sort((one, other) => one.at - other.at);
 }
 
@@ -130,31 +118,16 @@ export function onOtherTabs(hear) {
 
 export const settle = (times = 1) => new Promise((done) => setTimeout(done, SETTLE_MS * times));
 
-/** Runs `work` while no other of this name runs in any tab. */
-export async function exclusively(name, work) {
-  let hasBegun = false;
-  try {
-    return await navigator.locks.request(BOX + name, () => {
-      hasBegun = true;
-      return work();
-    });
-  } catch (error) {
-    if (hasBegun) throw error;
-  }
-  // A page on plain HTTP has no locks.
-  const turn = (turns[name] ?? Promise.resolve()).then(() => withLease(`lease ${BOX}${name}`, work));
-  turns[name] = turn.catch(() => {});
-  return turn;
-}
-
-const turns = {};
-
-async function withLease(name, work) {
+/** Runs `work` while no other runs in any tab. */
+export async function exclusively(what, work) {
+  if (navigator.locks) return navigator.locks.request(BOX + what, work);
+  // A page on plain HTTP has no locks: a lease instead.
+  const name = `lease ${BOX}${what}`;
   const id = newId();
   const take = () => store(name, { id, until: Date.now() + LEASE_MS });
   while (stored(name)?.id !== id) {
-    if (!(stored(name)?.until > Date.now()) && !take()) break; // no storage, no other tabs
-    await settle(1 + Math.random()); // of two that took it, the last one has it
+    if (!(stored(name)?.until > Date.now()) && !take()) break; // no storage
+    await settle(1 + Math.random()); // of two, the last one has it
   }
   const renewal = setInterval(take, LEASE_MS / 3);
   try {
@@ -168,7 +141,7 @@ async function withLease(name, work) {
 function attempt(what) {
   try {
     return what();
-  } catch {} // no storage, no JSON
+  } catch {}
 }
 
 const stored = (key) => attempt(() => JSON.parse(localStorage.getItem(key)));
