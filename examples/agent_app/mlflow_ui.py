@@ -18,7 +18,7 @@ BESIDE_US = f"http://127.0.0.1:{PORT_BESIDE_US}"
 TRACE_ID = "{trace_id}"
 
 _PATIENCE_SECONDS = 3.0
-# A person who has just started MLflow's pages sees the links after this long.
+# So long after MLflow's pages have gone, the links still lead there.
 _BELIEVED_SECONDS = 3.0
 
 
@@ -41,7 +41,8 @@ class MlflowUi:
 
         The app asks, not the browser: the page's content policy lets it talk to this app alone.
         """
-        if time.monotonic() - self._asked_at >= _BELIEVED_SECONDS:
+        # That nothing is there is soon found out again, and may have been a slow answer.
+        if self._known is None or time.monotonic() - self._asked_at >= _BELIEVED_SECONDS:
             self._known = await asyncio.to_thread(self._find)
             self._asked_at = time.monotonic()
         return self._known

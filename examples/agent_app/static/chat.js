@@ -4,6 +4,7 @@ import { Conversation } from "/static/conversation.js";
 import { HistoryPanel } from "/static/history-panel.js";
 import { History } from "/static/history.js";
 import { storage } from "/static/storage.js";
+import { STORED_AFTER_MS } from "/static/turn-view.js";
 
 const PATIENCE_MS = 5_000;
 const MODE = "agent-app.detailed";
@@ -43,7 +44,8 @@ function show() {
   page.stop.hidden = !isRunning;
   document.title = title ? `${title} – ${NAME}` : NAME;
   if (!isEmpty && location.hash !== `#${chatId}`) history.pushState(null, "", `#${chatId}`);
-  if (wasRunning && !isRunning) lookForTraces();
+  // By then MLflow has the answer's trace, and perhaps somebody has started its pages.
+  if (wasRunning && !isRunning) setTimeout(lookForTraces, STORED_AFTER_MS);
   wasRunning = isRunning;
 }
 

@@ -12,7 +12,7 @@ const NOTES = {
 };
 const COPIED_MS = 2_000;
 // A trace has no page yet right after its answer: it takes MLflow about 5 s to store it.
-const STORED_AFTER_MS = 7_000;
+export const STORED_AFTER_MS = 7_000;
 
 export class TurnView {
   #turn;
