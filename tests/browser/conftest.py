@@ -75,7 +75,7 @@ async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     """Give a browser that has never seen the page: nothing is kept in it."""
     fresh = await browser.new_context(locale="en-GB", timezone_id="UTC")
     fresh.set_default_timeout(PATIENCE_MS)
-    expect.set_options()
+    expect.set_options(timeout=PATIENCE_MS)
     yield fresh
     await fresh.close()
 
