@@ -107,6 +107,25 @@ async def test_chats_can_be_deleted(chat: Chat) -> None:
     await expect(panel.locator(".chat")).to_have_count(0)
 
 
+async def test_a_chat_that_is_deleted_while_it_runs_stays_deleted(
+    chat: Chat, model: FakeModel
+) -> None:
+    """The answer that was running ends with its chat and does not bring it back."""
+    model.hesitates_after = 1
+    await chat.begin("How?")
+    await expect(chat.turns.locator(".answer")).to_contain_text("Two")
+    await chat.button("History").click()
+    panel = earlier_chats(chat.page)
+    await panel.get_by_role("button", name="Delete “How?”").click()
+    await expect(panel.get_by_text("There are none yet.")).to_be_visible()
+    await panel.get_by_role("button", name="Close").click()
+    await chat.ready()
+    model.go_on.set()
+    await chat.ask("Another?")
+    await chat.button("History").click()
+    await expect(panel.locator(".chat")).to_contain_text(["Another?"])
+
+
 async def test_a_new_chat_ends_the_answer_that_runs(chat: Chat, model: FakeModel) -> None:
     """What is said meanwhile does not leak into the new chat; the old one has it as stopped."""
     model.hesitates_after = 1

@@ -5,14 +5,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, Response, expect
 
 from tests.browser.chat import Chat, rate
 from tests.support.example_app import ExampleApp, running_example_app
 from tests.support.fake_model import FakeModel
 from tests.support.mlflow_store import MlflowServer
 
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.asyncio(loop_scope="module"),
+    # Two servers start for it, and MLflow's own large page is loaded.
+    pytest.mark.timeout(300),
+]
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +95,13 @@ async def test_what_people_do_is_reported_under_its_own_name(
     await turn.get_by_role("button", name="Ask again").click()
     again = chat.turns.nth(1)
     await expect(again.locator(".answer")).to_contain_text("Two")
-    async with chat.page.expect_response(f"{app.url}/feedback") as answered:
+    async with chat.page.expect_response(_answers_stop) as answered:
         await chat.button("Stop").click()
     stopped = await (await answered.value).json()
     given = app.feedback_named(trace_id, {"user_feedback", "implicit_copy", "implicit_regenerate"})
     assert given["user_feedback"].value is True
     assert set(app.feedback_named(stopped["trace_id"], {"implicit_stop"})) == {"implicit_stop"}
+
+
+def _answers_stop(response: Response) -> bool:
+    return '"signal":"stop"' in (response.request.post_data or "")

@@ -77,7 +77,8 @@ export class Conversation {
     await whileHeld(turn.id, () => this.#stream(turn, view, before, controller.signal));
     if (this.#running?.turn === turn) this.#running = null;
     view.update();
-    this.#announce(view.spoken);
+    // Who has gone on to another chat does not want to hear the end of this one.
+    if (this.#views.get(turn.id) === view) this.#announce(view.spoken);
     this.#changed();
   }
 
@@ -133,7 +134,9 @@ export class Conversation {
     } catch (error) {
       if (turn.state === "running") this.#fail(turn, response, error);
     }
-    turn.endedAt ??= Date.now();
+    // What was stopped has been kept, and its chat may have been deleted since.
+    if (signal.aborted) return;
+    turn.endedAt = Date.now();
     this.#history.keep(chatId, turn);
   }
 

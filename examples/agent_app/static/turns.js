@@ -1,5 +1,8 @@
 /** What the page knows of a question and its answer: plain data, which is also what is kept. */
 
+// A page of this app, or one on the web; no other scheme becomes a link.
+const ADDRESS = /^(https?:\/)?\//;
+
 /**
  * @typedef {object} Turn
  * @property {string} id the request's own id: what can be rated by it needs no trace id
@@ -33,7 +36,8 @@ export function take(turn, event) {
       break;
     case "response.output_text.annotation.added": {
       const { title, url } = event.annotation;
-      if (!turn.sources.some((source) => source.url === url)) turn.sources.push({ title, url });
+      const isNew = !turn.sources.some((source) => source.url === url);
+      if (isNew && ADDRESS.test(url)) turn.sources.push({ title, url });
       break;
     }
     case "error":
