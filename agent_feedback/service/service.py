@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -300,7 +300,9 @@ class Service:
         for found in sorted(stored.assessments, key=lambda each: each.updated_at):
             key = RatingKey(stored.trace_id, person.user_id, found.name)
             if found.valid and self._is_own(found, key):
-                newest[found.name] = desired_state.adopted(key, found)
+                rating = desired_state.adopted(key, found)
+                request_id = stored.client_request_id
+                newest[found.name] = replace(rating, client_request_id=request_id)
         return list(newest.values())
 
     def _look_at(self, trace_ids: Sequence[str]) -> dict[str, StoredTrace]:

@@ -1,12 +1,15 @@
 /** Types of agent-feedback.js: the rating component, and the reader of the agent's streams. */
 
-/** Where a rating stands: `ok` in MLflow, `pending` safe on its way there, `waiting` kept in this browser until the server can be reached, `replaced` by a later click. */
-export type FeedbackStatus = "ok" | "pending" | "waiting" | "withdrawn" | "replaced";
+/**
+ * Where a rating stands: `ok` in MLflow, `pending` safe and on its way there, `waiting` kept in this
+ * browser until the server can be reached.
+ */
+export type FeedbackStatus = "ok" | "pending" | "waiting" | "withdrawn";
 
 export type FeedbackState =
   | "disabled" | "unavailable" | "ready" | "saving" | "saved" | "pending" | "waiting" | "failed";
 
-/** What `feedback-change` tells, and `rate` and `withdraw` settle with. */
+/** What the event `feedback-change` tells, and what `rate` and `withdraw` settle with. */
 export interface FeedbackChange {
   /** A thumb's boolean, a dimension's stars, or null where there is none (any more). */
   value: boolean | number | null;
@@ -16,13 +19,13 @@ export interface FeedbackChange {
   rationale: string;
   correction: string;
   status: FeedbackStatus;
-  traceId?: string;
-  clientRequestId?: string;
+  traceId: string | null;
+  clientRequestId: string | null;
   /** Null while the server has not named it. */
   assessmentId: string | null;
 }
 
-/** What `feedback-error` tells. */
+/** What the event `feedback-error` tells. */
 export interface FeedbackError {
   /** What the component shows, in its language. */
   message: string;
@@ -30,9 +33,13 @@ export interface FeedbackError {
   status: number;
 }
 
+/** A later click, or another tab, has said something else meanwhile: that one is what counts. */
+export interface Replaced {
+  status: "replaced";
+}
+
 export interface RateOptions {
-  /** Rate this dimension in stars instead of the thumb. */
-  dimension?: string;
+  /** A comment. */
   rationale?: string;
   reasons?: readonly string[];
   /** What the answer should have been. */
@@ -41,10 +48,12 @@ export interface RateOptions {
 
 export class AgentFeedback extends HTMLElement {
   readonly state: FeedbackState;
-  /** Saves a thumb, stars (with `dimension`), or with null a comment alone. What is left out is cleared. */
-  rate(value: boolean | number | null, options?: RateOptions | string): Promise<FeedbackChange>;
+  /** Saves a thumb. What the options leave out is cleared. */
+  rate(value: boolean, options?: RateOptions): Promise<FeedbackChange | Replaced>;
+  /** Saves a dimension's stars. */
+  rate(stars: number, options: { dimension: string }): Promise<FeedbackChange | Replaced>;
   /** Takes the thumb back with all that came with it, or the stars of a dimension. */
-  withdraw(options?: { dimension?: string }): Promise<FeedbackChange>;
+  withdraw(options?: { dimension?: string }): Promise<FeedbackChange | Replaced>;
   /** Reports an implicit signal; resolves to false where the server's settings do not take it. */
   signal(name: "copy" | "regenerate" | "stop"): Promise<boolean>;
 }
@@ -53,21 +62,30 @@ export class AgentFeedback extends HTMLElement {
 export interface AgentFeedbackAttributes {
   "trace-id"?: string;
   "client-request-id"?: string;
+  /** Stars for each dimension, besides the thumbs. */
   mode?: "detailed";
+  /** The answer has no trace. */
   unavailable?: "" | boolean;
+  /** JSON of `FeedbackLabels`, or the id of a `<script type="application/json">` that has it. */
   labels?: string;
-  theme?: "light" | "dark";
 }
 
+type LabelName =
+  | "lang" | "group" | "good" | "bad" | "addDetails" | "editDetails" | "whyGood" | "whyBad"
+  | "comment" | "correction" | "send" | "close" | "stars" | "clear" | "saving" | "saved"
+  | "pending" | "withdrawn" | "waiting" | "failed" | "notReached" | "someoneElse" | "again"
+  | "unavailable";
+
 /** What the component says; English stands for what is left out. */
-export interface FeedbackLabels {
-  lang?: string;
+export interface FeedbackLabels extends Partial<Record<LabelName, string>> {
+  /** Name → label. */
   dimensions?: Record<string, string>;
   reasons?: Record<string, string>;
+  /** HTTP status → reason; without one, what the server says. */
   errors?: Record<string, string>;
+  /** Which reasons go with which thumb; those in neither list go with both. */
   goodReasons?: readonly string[];
   badReasons?: readonly string[];
-  [label: string]: string | Record<string, string> | readonly string[] | undefined;
 }
 
 /** A piece of the answer's text. */
@@ -109,6 +127,10 @@ declare global {
     "agent-feedback": AgentFeedback;
   }
   interface HTMLElementEventMap {
+    "feedback-change": CustomEvent<FeedbackChange>;
+    "feedback-error": CustomEvent<FeedbackError>;
+  }
+  interface DocumentEventMap {
     "feedback-change": CustomEvent<FeedbackChange>;
     "feedback-error": CustomEvent<FeedbackError>;
   }

@@ -17,7 +17,7 @@ export class AgentFeedback extends HTMLElement {
   #answer;
   #settings = { dimensions: [], reasons: [], limits: { rationale: 4_000, correction: 8_000 } };
   #labels;
-  #stars = {}; // dimension → what shows its stars
+  #stars = {};
   #isOpen = false;
   #slowly;
   #view = { show: () => this.#show(), tell: (...told) => this.#tell(...told) };
@@ -180,7 +180,7 @@ export class AgentFeedback extends HTMLElement {
   }
 
   #say(dimension, wanted) {
-    return this.#target().say(dimension ? `stars:${dimension}` : "thumb", wanted);
+    return this.#target().say(dimension ? `stars:${dimension}` : "thumb", wanted, this.#view);
   }
 
   #rate(value) {

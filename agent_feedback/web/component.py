@@ -1,4 +1,4 @@
-"""Serves the web component: the one script that a page names, and the modules that it is made of."""
+"""Serves the web component: the script that a page names, and the modules that it is made of."""
 
 from __future__ import annotations
 

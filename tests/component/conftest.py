@@ -1,4 +1,4 @@
-"""One Chromium for all files of the component's tests, one app for each file, a visitor each test."""
+"""One Chromium for all of the component's tests, an app for each file, a visitor for each test."""
 
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -38,9 +38,7 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def file_host(
-    tmp_path_factory: pytest.TempPathFactory, empty_mlflow_store: Path
-) -> Iterator[Host]:
+def file_host(tmp_path_factory: pytest.TempPathFactory, empty_mlflow_store: Path) -> Iterator[Host]:
     """Serve the app that the tests of one file share; MLflow stores traces at once."""
     folder = tmp_path_factory.mktemp("component")
     copy(empty_mlflow_store, folder / "mlflow.db")

@@ -1,4 +1,4 @@
-"""An app for the component: a real agent server with the feedback routes, and pages to show it on."""
+"""An app for the component: a real agent server with feedback, and pages to show it on."""
 
 import asyncio
 import json
@@ -28,7 +28,8 @@ PAGE = """<!doctype html>
 <body><main>{body}</main></body></html>"""
 STYLES = """
 :root { color-scheme: light dark; }
-body { margin: 1.25rem; font: 1rem/1.5 system-ui, sans-serif; background: Canvas; color: CanvasText; }
+body { margin: 1.25rem; font: 1rem/1.5 system-ui, sans-serif; }
+body { background: Canvas; color: CanvasText; }
 """
 
 
@@ -47,6 +48,7 @@ class Host:
     """The running app, and what a test may ask of it."""
 
     url: str = ""
+    app: FastAPI | None = None
     seen: list[Seen] = field(default_factory=list)
     delay: float = 0.0
     """How long every write takes, in seconds."""
@@ -99,7 +101,7 @@ class Observer:
         self._host.seen.append(Seen(scope["method"], scope["path"], query, said))
         if scope["method"] != "GET":
             await asyncio.sleep(self._host.delay)
-            while self._host.is_held:
+            while self._host.is_held:  # noqa: ASYNC110 - another thread lets it go
                 await asyncio.sleep(0.02)
         given = False
 
@@ -137,6 +139,7 @@ def running_host(folder: Path, **settings: Any) -> Iterator[Host]:
 
     server = AgentServer("ResponsesAgent")
     feedback.mount(server)
+    host.app = server.app
     _add_pages(server.app, host)
     try:
         with serving(Observer(server.app, host)) as url:

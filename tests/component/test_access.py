@@ -30,7 +30,9 @@ EVERYTHING = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"
 
 async def violations(page: Page) -> list[str]:
     """Let axe-core look at the page; target size is a rule that it leaves out by itself."""
-    options = EVERYTHING | {"rules": {"target-size": {"enabled": True}, "region": {"enabled": True}}}
+    options = EVERYTHING | {
+        "rules": {"target-size": {"enabled": True}, "region": {"enabled": True}}
+    }
     found = (await Axe().run(page, options=options)).response["violations"]
     return [f"{each['id']}: {[node['html'] for node in each['nodes']]}" for each in found]
 
@@ -92,10 +94,8 @@ async def test_axe_would_find_something(ann: Visitor) -> None:
     assert any("color-contrast" in each for each in await violations(page))
 
 
-async def test_keyboard_only(ann: Visitor) -> None:
-    """From the first Tab to the correction: no mouse, and the focus is never lost."""
-    trace_id = stored_trace()
-    rating = await ann.rating_of(trace_id)
+async def say_all_by_keyboard(rating: Locator) -> None:
+    """Rate, choose a reason, write both texts and send them; the focus ends where it goes on."""
     press = rating.page.keyboard.press
     await expect(up(rating)).to_be_enabled()
     await press("Tab")
@@ -119,6 +119,15 @@ async def test_keyboard_only(ann: Visitor) -> None:
     await expect(correction(rating)).to_be_hidden()
     assert await focused(rating) == "Edit details"
     await saved(rating)
+
+
+async def test_keyboard_only(ann: Visitor) -> None:
+    """From the first Tab to the correction: no mouse, and the focus is never lost."""
+    trace_id = stored_trace()
+    rating = await ann.rating_of(trace_id)
+    await say_all_by_keyboard(rating)
+    assert held(trace_id) == {"user_feedback": False, "expected_response": "Longer."}
+    press = rating.page.keyboard.press
     await press("Enter")
     await expect(correction(rating)).to_be_visible()
     assert await focused(rating) == "Close"
@@ -126,7 +135,6 @@ async def test_keyboard_only(ann: Visitor) -> None:
     await press("Escape")
     await expect(correction(rating)).to_be_hidden()
     assert await focused(rating) == "Edit details"
-    assert held(trace_id) == {"user_feedback": False, "expected_response": "Longer."}
     await press("Shift+Tab")
     await press("Space")
     await says(rating, "Rating withdrawn.")
@@ -170,7 +178,9 @@ async def test_what_a_screen_reader_hears(ann: Visitor) -> None:
 
 async def test_targets_are_large_enough_on_a_phone(visit: Any) -> None:
     """360 pixels wide: nothing is cut off, and whatever is to be touched is 24 pixels or more."""
-    phone: Visitor = await visit(viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+    phone: Visitor = await visit(
+        viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True
+    )
     rating = await phone.rating_of(stored_trace(), 'mode="detailed"')
     await down(rating).tap()
     await stars(rating, "Accuracy").nth(2).tap()

@@ -154,6 +154,25 @@ async def test_the_page_hears_of_everything(ann: Visitor) -> None:
     assert "Only the person who asked" in error["message"]
 
 
+async def test_one_change_is_one_event(ann: Visitor) -> None:
+    """Two components of one answer show the same; the one that was used tells of it."""
+    trace_id = stored_trace()
+    page = await ann.open(component(trace_id) + component(trace_id))
+    await page.evaluate("window.used = []")
+    await page.evaluate(
+        """document.addEventListener("feedback-change", ({ target }) =>
+          used.push([...document.querySelectorAll("agent-feedback")].indexOf(target)))"""
+    )
+    first, second = (page.locator("agent-feedback").nth(number) for number in (0, 1))
+    await up(second).click()
+    await saved(second)
+    await pressed(up(first))
+    await down(first).click()
+    await saved(first)
+    await pressed(down(second))
+    assert await page.evaluate("used") == [1, 0]
+
+
 async def test_a_new_target_inherits_nothing(ann: Visitor, host: Host) -> None:
     """A late answer to the former target shows nowhere; the new one starts as it is."""
     host.delay = 1.0
@@ -183,7 +202,7 @@ async def test_it_can_be_moved_on_the_page(ann: Visitor, host: Host) -> None:
     await rating.page.evaluate("document.querySelector('main').append(kept)")
     await pressed(up(rating))
     await rating.page.evaluate(
-        "() => { kept.remove(); setTimeout(() => document.querySelector('main').append(kept), 900) }"
+        "() => { kept.remove(); setTimeout(() => document.body.append(kept), 900) }"
     )
     await pressed(up(rating))
     await up(rating).click()

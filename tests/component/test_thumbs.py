@@ -58,7 +58,7 @@ async def test_clicks_in_a_hurry_end_with_the_last(ann: Visitor, host: Host) -> 
 
 
 async def test_a_thumb_down_can_say_all_of_it(ann: Visitor) -> None:
-    """Reasons, a comment and a correction go with the thumb; the form closes and can be reopened."""
+    """Reasons, comment and correction go with the thumb; the form closes and can be reopened."""
     trace_id = stored_trace()
     rating = await ann.rating_of(trace_id)
     await down(rating).click()

@@ -34,7 +34,7 @@ ROUTES: dict[tuple[str, str], tuple[set[str], set[str]]] = {
         {"200", "202"},
         {"400", "401", "403", "404", "422", "429", "503"},
     ),
-    ("/feedback/settings", "get"): ({"200"}, set()),
+    ("/feedback/settings", "get"): ({"200"}, {"400", "401", "503"}),
     ("/feedback/status", "get"): ({"200"}, {"503"}),
 }
 every_route = pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A person's own ratings for a page that is loaded again, and what a widget and operators read."""
 
+import re
 import sqlite3
 import time
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from agent_feedback import AgentFeedback
 from tests.support.rating import (
     ANN,
     BOB,
+    UNKNOWN_TRACE,
     OpenSite,
     Site,
     eventually,
@@ -102,6 +104,7 @@ def test_a_forgetful_ledger_changes_nothing_that_people_see(
     forget(tmp_path / "ledger.db")
     assert [sorted(said(site, **query)) for query in queries] == before
     found = {each["name"]: each for each in site.mine(trace_id=trace_id)}["user_feedback"]
+    assert found["client_request_id"] == "request-1"
     assert found["assessment_id"] == given["assessment_id"]
     assert (found["rationale"], found["reasons"]) == ("no", ["incorrect"])
 
@@ -166,7 +169,43 @@ def test_a_widget_reads_its_settings(open_site: OpenSite) -> None:
         "reasons": ["rude"],
         "implicit_signals": ["stop"],
         "limits": {"rationale": 4000, "correction": 8000},
+        "person": None,
     }
+
+
+def test_settings_tell_people_apart_without_naming_them(open_site: OpenSite) -> None:
+    """The key is one person's, in any spelling, on every replica; it is in no cache."""
+    site, replica = open_site(), open_site()
+    answer = site.ask("GET", "/settings", user=ANN)
+    key = answer.json()["person"]
+    assert answer.headers["cache-control"] == "private, no-store"
+    assert re.fullmatch(r"[0-9a-f]{32}", key)
+    assert "ann" not in answer.text
+    assert site.ask("GET", "/settings", user=ANN.upper()).json()["person"] == key
+    assert replica.ask("GET", "/settings", user=ANN).json()["person"] == key
+    assert site.ask("GET", "/settings", user=BOB).json()["person"] not in (key, None)
+    assert site.client.get(f"/feedback?trace_id={UNKNOWN_TRACE}").headers["cache-control"] == (
+        "private, no-store"
+    )
+
+
+def test_the_key_is_this_deployments_own(open_site: OpenSite, tmp_path: Path) -> None:
+    """Another ledger gives another key: nobody is followed from app to app."""
+    other = f"sqlite:///{tmp_path}/other.db"
+    keys = [
+        site.ask("GET", "/settings").json()["person"]
+        for site in (open_site(), open_site(ledger_url=other))
+    ]
+    assert keys[0] != keys[1]
+
+
+def test_settings_can_be_read_before_anybody_has_signed_in(open_site: OpenSite) -> None:
+    """Where a person is required, nobody's key is null; a malformed header is still refused."""
+    site = open_site(require_user=True)
+    answer = site.ask("GET", "/settings", user=None)
+    assert (answer.status_code, answer.json()["person"]) == (200, None)
+    twice = [("x-forwarded-email", ANN), ("x-forwarded-email", BOB)]
+    assert site.client.get("/feedback/settings", headers=twice).status_code == 400
 
 
 def test_operators_read_the_status(site: Site) -> None:
@@ -195,17 +234,6 @@ def test_an_ephemeral_ledger_says_so(
     status = open_site().ask("GET", "/status").json()
     assert status["durability"] == "until_redeploy"
     assert "AGENT_FEEDBACK_LEDGER_URL" in caplog.text
-
-
-def test_the_web_component_is_served(site: Site) -> None:
-    """The script is JavaScript, and a browser asks whether it has changed."""
-    answer = site.ask("GET", "/agent-feedback.js", user=None)
-    assert answer.status_code == 200
-    assert answer.headers["content-type"].startswith("text/javascript")
-    assert answer.headers["cache-control"] == "no-cache"
-    assert "customElements.define" in answer.text
-    tag = {"if-none-match": answer.headers["etag"]}
-    assert site.ask("GET", "/agent-feedback.js", headers=tag).status_code in (200, 304)
 
 
 def test_the_routes_live_where_the_setting_says(open_site: OpenSite) -> None:

@@ -26,6 +26,7 @@ export class Answer {
   #newest = {}; // slot → the id of its newest click
   #underWay = new Set();
   #views = new Set();
+  #speaker;
 
   static of(target, former) {
     const key = JSON.stringify(target);
@@ -49,7 +50,8 @@ export class Answer {
     this.#forget();
   }
 
-  say(slot, wanted) {
+  say(slot, wanted, view) {
+    this.#speaker = view;
     // Until it is read, there may be a correction to withdraw.
     const had = !this.#isRead || this.#saved.thumb.correction;
     return this.#send(put({ target: this.target, slot, wanted, had }));
@@ -112,7 +114,7 @@ export class Answer {
       remove(entry);
       if (isHeard()) {
         this.slots[slot] = this.#saved[slot];
-        const again = () => this.say(slot, wanted);
+        const again = () => this.say(slot, wanted, this.#speaker);
         this.#tell({ state: "failed", note: "failed", message, status, again, wanted }, "feedback-error");
       }
       throw error;
@@ -156,8 +158,9 @@ export class Answer {
     this.status = status;
     for (const view of this.#views) view.show();
     if (!event) return;
-    for (const view of this.#views) view.tell(event, detail);
-    if (!this.#views.size) document.dispatchEvent(new CustomEvent(event, { detail }));
+    const view = this.#views.has(this.#speaker) ? this.#speaker : [...this.#views][0];
+    if (view) view.tell(event, detail);
+    else document.dispatchEvent(new CustomEvent(event, { detail }));
   }
 
   #forget() {
@@ -188,7 +191,7 @@ function slotsOf(ratings) {
   return slots;
 }
 
-/** What makes the server say what a click says, whatever the clicks that it replaces said. */
+/** What makes the server say what a click says, whatever those that it replaces said. */
 function requestsFor({ target, slot, wanted }, clicks) {
   const post = (body) => ["POST", "", { ...target, ...body }];
   const withdraw = (dimension) =>
@@ -204,7 +207,7 @@ function requestsFor({ target, slot, wanted }, clicks) {
   ];
 }
 
-/** Sends the newest click of a slot; clicks on one answer take turns. */
+/** Clicks on one answer take turns; a slot's newest one counts. */
 function carryOut(entry, hasWaited) {
   const { target, slot } = entry;
   return exclusively(JSON.stringify(target), async () => {

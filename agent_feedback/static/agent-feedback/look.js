@@ -22,7 +22,7 @@ STYLES.replaceSync(`
   button:enabled:hover { background: color-mix(in srgb, currentColor 8%, transparent); }
   :disabled { cursor: default; opacity: .45; }
   :focus-visible, .star:has(:focus-visible) { outline: 2px solid var(--_accent); outline-offset: 1px; }
-  svg { display: block; inline-size: 1.125em; fill: none; stroke: currentColor;
+  svg { display: block; inline-size: 1.25em; fill: none; stroke: currentColor;
     stroke-width: 1.75; stroke-linecap: round; stroke-linejoin: round; }
   .dimension { min-block-size: var(--_size); }
   .icon { inline-size: var(--_size); padding: 0; display: grid; place-items: center; color: var(--_muted); }
@@ -31,7 +31,7 @@ STYLES.replaceSync(`
   [aria-pressed="true"] { color: var(--_accent); border-color: var(--_accent); background: var(--_tint); }
   .icon[aria-pressed="true"] svg { fill: color-mix(in srgb, currentColor 30%, transparent); }
   .link { padding: 0 .375rem; color: var(--_accent); text-decoration: underline; }
-  .status { padding: 0 .25rem; color: var(--_muted); }
+  .status { color: var(--_muted); }
   .failed { color: var(--_error); }
   .name { inline-size: 7.5rem; }
   .scale { gap: 0; }
@@ -56,9 +56,7 @@ STYLES.replaceSync(`
   @media (prefers-reduced-motion: no-preference) {
     button, .star { transition: .15s; }
     [aria-pressed="true"] svg { animation: press .25s; }
-    form { animation: open .2s; }
     @keyframes press { 40% { scale: 1.2; } }
-    @keyframes open { from { opacity: 0; translate: 0 -.25rem; } }
   }
   @media (forced-colors: active) {
     [aria-pressed="true"], .on { color: Highlight; outline: 1px solid; }

@@ -1,11 +1,11 @@
-/** The server, which is where this file came from, and what waits to be sent to it. */
+/** The server (this file's own) and what waits for it. */
 
 const ROUTES = new URL("..", import.meta.url).href.slice(0, -1);
 
 const PATIENCE_MS = 20_000;
 const GATHER_MS = 10;
 const MOST_TARGETS = 100;
-const NOT_NOW = [0, 408, 425, 429, 502, 503, 504]; // so: later
+const NOT_NOW = [0, 408, 425, 429, 502, 503, 504]; // but later
 
 /** Throws `{status, message, isAway, retryAfter}`; the status is 0 where nobody answered. */
 export async function request(method, path, body) {
@@ -16,7 +16,7 @@ export async function request(method, path, body) {
       method,
       headers: body && { "Content-Type": "application/json" },
       body: body && JSON.stringify(body),
-      keepalive: method !== "GET", // a click on the way out is still a click
+      keepalive: method !== "GET", // also on the way out
       signal: AbortSignal.timeout(PATIENCE_MS),
     });
     answer = await response.json();
@@ -74,13 +74,14 @@ async function ask(batch) {
   }
 }
 
-// Clicks that are not confirmed yet, where all tabs see them.
+// Clicks that are not confirmed, where all tabs see them.
 
 const BOX = `agent-feedback ${ROUTES} `;
 const LEASE_MS = 5_000;
-const SETTLE_MS = 50; // until all tabs see what one stored
+const SETTLE_MS = 50; // until all tabs see it
 
-const memory = new Map(); // what must not, or cannot, be stored
+const storage = attempt(() => localStorage) ?? {};
+const memory = new Map(); // what must not be stored
 const newId = () => Math.random().toString(36).slice(2);
 
 export function put(click) {
@@ -105,7 +106,7 @@ export function remove({ id }) {
 }
 
 export function entries() {
-  const keys = attempt(() => Object.keys(localStorage).filter((key) => key.startsWith(BOX))) ?? [];
+  const keys = Object.keys(storage).filter((key) => key.startsWith(BOX));
   return [...memory.values(), ...keys.map(stored)].filter((entry) => entry?.slot)
     .sort((one, other) => one.at - other.at);
 }
@@ -120,13 +121,15 @@ export const settle = (times = 1) => new Promise((done) => setTimeout(done, SETT
 
 /** Runs `work` while no other runs in any tab. */
 export async function exclusively(what, work) {
-  if (navigator.locks) return navigator.locks.request(BOX + what, work);
-  // A page on plain HTTP has no locks: a lease instead.
+  let begun;
+  await navigator.locks?.request(BOX + what, () => (begun = work())).catch(() => {});
+  if (begun) return begun;
+  // No locks on plain HTTP, nor in other sites' frames: a lease.
   const name = `lease ${BOX}${what}`;
   const id = newId();
   const take = () => store(name, { id, until: Date.now() + LEASE_MS });
   while (stored(name)?.id !== id) {
-    if (!(stored(name)?.until > Date.now()) && !take()) break; // no storage
+    if (!(stored(name)?.until > Date.now()) && !take()) break;
     await settle(1 + Math.random()); // of two, the last one has it
   }
   const renewal = setInterval(take, LEASE_MS / 3);
@@ -144,11 +147,11 @@ function attempt(what) {
   } catch {}
 }
 
-const stored = (key) => attempt(() => JSON.parse(localStorage.getItem(key)));
+const stored = (key) => attempt(() => JSON.parse(storage[key]));
 
 const store = (key, value) => attempt(() => {
-  if (value) localStorage.setItem(key, JSON.stringify(value));
-  else localStorage.removeItem(key);
+  if (value) storage[key] = JSON.stringify(value);
+  else delete storage[key];
   return true;
 });
 
