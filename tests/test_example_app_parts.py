@@ -1,5 +1,6 @@
 """The parts of the example app, each by itself."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from examples.agent_app.extract import NOTHING_FOUND, compose, sentences
 from examples.agent_app.model_writer import (
     writer_from_environment,
 )
+from examples.agent_app.page import STATIC
 from examples.agent_app.passages import Passage, load_passages, split_markdown
 from examples.agent_app.questions import context_of
-from examples.agent_app.search import Hit, Search
+from examples.agent_app.search import Hit, Search, terms
 from examples.agent_app.sessions import Exchange, Sessions
 from examples.agent_app.tracking import where_to_look
 from examples.agent_app.writers import ExtractingWriter, Writer
@@ -28,6 +30,7 @@ LEDGER = Passage(
     "```sh\nsqlite3 feedback.db\n```\n",
 )
 WIDGET = Passage("docs/widget.md", ("The widget",), "Thumbs are two buttons on the page.")
+SUGGESTED = re.findall(r"<li><button[^>]*>(.+?)</button>", (STATIC / "index.html").read_text())
 
 
 class TestPassages:
@@ -92,6 +95,13 @@ class TestSearch:
             for passage in passages
         ]
         assert sum(found) >= 0.9 * len(passages)
+
+    @pytest.mark.parametrize("question", SUGGESTED)
+    def test_what_the_page_suggests_has_an_answer(self, question: str) -> None:
+        """Each question that the page suggests finds the answer that was written for it."""
+        best = Search(load_passages(PROJECT)).find(question)[0].passage
+        assert best.source == "docs/questions.md"
+        assert len(set(terms(question)) & set(terms(best.headings[-1]))) > 1
 
 
 def long(text: str) -> Passage:
