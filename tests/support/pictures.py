@@ -30,8 +30,8 @@ class Picture:
 
 
 PICTURES: Mapping[str, Picture] = {
-    "chat.png": Picture("light", {"width": 960, "height": 980}),
-    "chat-dark.png": Picture("dark", {"width": 960, "height": 980}),
+    "chat.png": Picture("light", {"width": 960, "height": 1070}),
+    "chat-dark.png": Picture("dark", {"width": 960, "height": 1070}),
     "chat-phone.png": Picture("light", {"width": 390, "height": 844}, detailed=True),
 }
 
