@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Renewed only when the dependencies change, so that the second `make` starts at once.
 READY := $(VENV)/.ready
 
-.PHONY: run test lint faults faults-short soak fuzz fuzz-short bench clean
+.PHONY: run test lint faults faults-short soak fuzz fuzz-short bench pictures clean
 
 run: $(READY)
 	$(BIN)/python -m examples.agent_app
@@ -47,6 +47,10 @@ soak: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.overhead $(ARGS)
+
+# The documentation's pictures, from the running app; needs Chromium.
+pictures: $(READY)
+	$(BIN)/python -m tests.support.pictures
 
 clean:
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

@@ -59,7 +59,7 @@ class TestOverHttp:
     def test_an_answer_in_json(self, app: ExampleApp) -> None:
         """The answer names its sources and its trace, which shows the search and the writing."""
         answer = ask(app, QUESTION)
-        assert text_of(answer).startswith("From ")
+        assert "It is kept, and delivered later." in text_of(answer)
         citation = answer["output"][0]["content"][0]["annotations"][0]
         assert httpx.get(app.url + citation["url"]).status_code == 200
         trace = app.trace(answer["trace_id"])
@@ -71,10 +71,11 @@ class TestOverHttp:
         assert write.outputs == text_of(answer)
 
     def test_an_answer_as_a_stream(self, app: ExampleApp) -> None:
-        """The pieces add up to the whole, sources come first, one `done` names the trace."""
+        """The trace and the sources come first, the pieces add up, one `done` ends the stream."""
         events = ask_streaming(app, QUESTION)
         kinds = [event["type"] for event in events]
-        assert kinds[0] == "response.output_text.annotation.added"
+        assert kinds[:2] == ["response.created", "response.output_text.annotation.added"]
+        assert events[0]["response"]["metadata"] == {"trace_id": events[-1]["trace_id"]}
         assert kinds[-2:] == ["response.output_item.done", "done"]
         assert kinds.count("done") == 1
         pieces = [event["delta"] for event in events if "delta" in event]
@@ -101,7 +102,7 @@ class TestOverHttp:
     def _searched(app: ExampleApp, trace_id: str) -> str:
         spans = app.trace(trace_id).data.spans
         (search,) = [span for span in spans if span.name == "search_documentation"]
-        return str(search.inputs["query"])
+        return str(search.inputs["about"])
 
     def test_a_question_about_nothing_known(self, app: ExampleApp) -> None:
         """The agent says so, cites nothing, and the answer still has a trace to rate."""

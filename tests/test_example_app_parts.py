@@ -1,5 +1,6 @@
 """The parts of the example app, each by itself."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from examples.agent_app.extract import NOTHING_FOUND, compose, sentences
 from examples.agent_app.model_writer import (
     writer_from_environment,
 )
+from examples.agent_app.page import STATIC
 from examples.agent_app.passages import Passage, load_passages, split_markdown
-from examples.agent_app.questions import standalone
-from examples.agent_app.search import Hit, Search
+from examples.agent_app.questions import context_of
+from examples.agent_app.search import Hit, Search, terms
 from examples.agent_app.sessions import Exchange, Sessions
 from examples.agent_app.tracking import where_to_look
 from examples.agent_app.writers import ExtractingWriter, Writer
@@ -28,6 +30,7 @@ LEDGER = Passage(
     "```sh\nsqlite3 feedback.db\n```\n",
 )
 WIDGET = Passage("docs/widget.md", ("The widget",), "Thumbs are two buttons on the page.")
+SUGGESTED = re.findall(r"<li><button[^>]*>(.+?)</button>", (STATIC / "index.html").read_text())
 
 
 class TestPassages:
@@ -41,7 +44,7 @@ class TestPassages:
             (("Title", "One part"), "first"),
             (("Title", "Two", "Deep"), "third"),
         ]
-        assert found[-1].title == "a.md: Deep"
+        assert (found[-1].title, found[-1].page) == ("Deep (a.md)", "/sources/a.md#deep")
 
     def test_a_comment_in_code_is_no_heading(self) -> None:
         """A line of a shell example that starts with # stays in its passage."""
@@ -49,9 +52,9 @@ class TestPassages:
         assert "# start it" in passage.text
 
     def test_the_projects_own_documents_are_found(self) -> None:
-        """The agent knows this repository's README and change log."""
+        """The agent knows this repository's README and what stands in `docs`."""
         sources = {passage.source for passage in load_passages(PROJECT)}
-        assert {"README.md", "CHANGELOG.md"} <= sources
+        assert {"README.md", "docs/http.md", "docs/questions.md"} <= sources
 
 
 class TestSearch:
@@ -73,6 +76,12 @@ class TestSearch:
         """A question that shares no word with the passages finds none of them."""
         assert Search([WIDGET, LEDGER]).find(question) == []
 
+    def test_a_questions_own_words_count_more(self) -> None:
+        """What a question is about helps to find a passage, and does not drown what it asks."""
+        search = Search([WIDGET, LEDGER])
+        assert search.find("why?", about="a thumb on a page")[0].passage == WIDGET
+        assert search.find("is it a database?", about="a thumb")[0].passage == LEDGER
+
     def test_no_passages_no_trouble(self) -> None:
         """An index over nothing answers every question with nothing."""
         assert Search([]).find("ratings") == []
@@ -87,40 +96,64 @@ class TestSearch:
         ]
         assert sum(found) >= 0.9 * len(passages)
 
+    @pytest.mark.parametrize("question", SUGGESTED)
+    def test_what_the_page_suggests_has_an_answer(self, question: str) -> None:
+        """Each question that the page suggests finds the answer that was written for it."""
+        best = Search(load_passages(PROJECT)).find(question)[0].passage
+        assert best.source == "docs/questions.md"
+        assert len(set(terms(question)) & set(terms(best.headings[-1]))) > 1
+
+
+def long(text: str) -> Passage:
+    """Make a passage that is too long to be said as it is."""
+    return Passage("a.md", (), f"{text}\n\n{'Padding is here. ' * 40}")
+
 
 class TestExtract:
-    def test_the_fitting_sentence_is_quoted_and_its_source_named(self) -> None:
-        """The answer names the passage, and holds the sentence that shares most words."""
-        text = compose("What is never lost?", [Hit(LEDGER, 1.0)])
-        assert text.startswith("From **The ledger** in `docs/ledger.md`:")
-        assert "Nothing is ever lost." in text
-        assert "sqlite3" not in text
+    def test_a_short_passage_is_said_as_it_is(self) -> None:
+        """Text and code stay together, in order, and the passage is cited by its number."""
+        assert compose("What is never lost?", [Hit(LEDGER, 1.0), Hit(WIDGET, 1.0)]) == (
+            "Ratings wait in the ledger. It is a database. Nothing is ever lost. [1]\n\n"
+            "```sh\nsqlite3 feedback.db\n```\n\n"
+            "Thumbs are two buttons on the page. [2]"
+        )
+
+    def test_from_a_long_passage_the_fitting_sentence_is_quoted(self) -> None:
+        """What shares most words with the question is said, and no code that was not asked for."""
+        text = compose("What is never lost?", [Hit(long(LEDGER.text), 1.0)])
+        assert text == "Nothing is ever lost. [1]"
 
     def test_a_question_how_gets_the_code(self) -> None:
         """Who asks how to do something gets the passage's example with it."""
-        assert "sqlite3 feedback.db" in compose("How do I read the feedback?", [Hit(LEDGER, 1.0)])
+        text = compose("How do I read the feedback?", [Hit(long(LEDGER.text), 1.0)])
+        assert "sqlite3 feedback.db" in text
 
     def test_nothing_found_is_said(self) -> None:
         """Without a passage the agent says that it knows nothing of it."""
         assert compose("Why?", []) == NOTHING_FOUND
 
     def test_lists_and_tables_are_one_sentence_a_line(self) -> None:
-        """An item or a row is quoted whole, and as an item; a row's cells name their columns."""
+        """An item or a row is quoted whole; a table's first two lines are no row."""
         markdown = (
             "Start. Then end.\n\n- one. Really.\n- two\n\n| a | b |\n| --- | --- |\n| c | d |"
         )
-        found = sentences(markdown)
-        assert found == ["Start.", "Then end.", "- one. Really.", "- two", "- c: d (b)"]
+        assert sentences(markdown) == [
+            *("Start.", "Then end.", "- one. Really.", "- two", "| c | d |")
+        ]
 
     def test_only_what_fits_is_quoted(self) -> None:
         """Sentences that fit far worse than the best one stay out, items stay a list."""
         text = (
             "Dogs bark. The cat sleeps all day.\n\n- A cat may sleep on a day off.\n- Birds sing."
         )
-        quoted = compose("Does the cat sleep all day?", [Hit(Passage("a.md", (), text), 1.0)])
-        assert quoted == (
-            "From `a.md`:\n\nThe cat sleeps all day.\n\n- A cat may sleep on a day off."
-        )
+        quoted = compose("Does the cat sleep all day?", [Hit(long(text), 1.0)])
+        assert quoted == "The cat sleeps all day. [1]\n\n- A cat may sleep on a day off."
+
+    def test_a_row_brings_its_columns_names(self) -> None:
+        """A row of a table is said as a table, and the citation stands outside of it."""
+        table = "| pet | sound |\n|---|---|\n| dog | barks |\n| [cat](cat.md) | purrs |"
+        quoted = compose("What sound does a cat make?", [Hit(long(table), 1.0)])
+        assert quoted == "| pet | sound |\n|---|---|\n| cat | purrs |\n\n[1]"
 
 
 class TestQuestions:
@@ -136,13 +169,13 @@ class TestQuestions:
     def test_a_follow_up_takes_the_words_of_the_question_before(
         self, question: str, is_follow_up: bool
     ) -> None:
-        """A question that points back is searched together with the one it points to."""
-        found = standalone(question, ["What is a rating?"])
-        assert found == (f"What is a rating? {question}" if is_follow_up else question)
+        """A question that points back is about the one that it points to."""
+        before = ["What is a trace?", "What is a rating?"]
+        assert context_of(question, before) == (before[-1] if is_follow_up else "")
 
     def test_a_first_question_stands_alone(self) -> None:
         """There is nothing to point back to at the start."""
-        assert standalone("Why is it so?", []) == "Why is it so?"
+        assert context_of("Why is it so?", []) == ""
 
 
 class TestSessions:
@@ -284,8 +317,8 @@ class TestWriters:
         roles = [message["role"] for message in request["messages"]]
         assert roles == ["system", "user", "assistant", "user"]
         last = request["messages"][-1]["content"]
-        assert "[1] docs/ledger.md: The ledger" in last
-        assert "[2] docs/widget.md" in last
+        assert "[1] The ledger (docs/ledger.md)" in last
+        assert "[2] The widget (docs/widget.md)" in last
         assert last.endswith("Question: Where?")
 
     async def test_a_databricks_endpoint_is_asked_as_the_app(

@@ -47,7 +47,12 @@ async def answer(request: ResponsesAgentRequest) -> ResponsesAgentResponse:
 async def answer_stream(
     request: ResponsesAgentRequest, turn: Turn
 ) -> AsyncGenerator[ResponsesAgentStreamEvent, None]:
-    """Answers as a stream of Responses events; the turn knows the session and whose it is."""
+    """Answers as a stream of Responses events; the turn knows the session and whose it is.
+
+    The first event names the trace, so that the page can lead to it also from an answer that was
+    stopped, which never gets to its `done`.
+    """
+    yield _created(turn.trace_id)
     # Closed with this generator, so that a client that leaves ends the spans below at once.
     async with aclosing(_events(request, turn.session_id)) as events:
         async for event in events:
@@ -78,13 +83,20 @@ async def _events(
     )
 
 
+def _created(trace_id: str | None) -> ResponsesAgentStreamEvent:
+    response = {"object": "response", "status": "in_progress", "metadata": {"trace_id": trace_id}}
+    return ResponsesAgentStreamEvent.model_validate(
+        {"type": "response.created", "response": response}
+    )
+
+
 def _citations(hits: Sequence[Hit]) -> list[dict[str, str]]:
     """The passages as Responses annotations; their addresses are pages of this app."""
     return [
         {
             "type": "url_citation",
             "title": hit.passage.title,
-            "url": f"/sources/{hit.passage.source}",
+            "url": hit.passage.page,
         }
         for hit in hits
     ]

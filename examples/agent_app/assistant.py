@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import mlflow
 from mlflow.entities import Document, SpanType
 
-from examples.agent_app.questions import standalone
+from examples.agent_app.questions import context_of
 from examples.agent_app.search import Hit, Search
 from examples.agent_app.sessions import Exchange, Sessions
 from examples.agent_app.writers import Writer
@@ -50,7 +50,7 @@ class Assistant:
         """
         earlier = tuple(said_before) or self._sessions.recent(session_id)
         asked_before = [exchange.question for exchange in earlier]
-        hits = self.writer.choose(self._find(standalone(question, asked_before)))
+        hits = self.writer.choose(self._find(question, context_of(question, asked_before)))
         yield Found(hits)
         pieces: list[str] = []
         try:
@@ -68,10 +68,10 @@ class Assistant:
             # An answer that was stopped was still said: "go on" has to mean it.
             self._sessions.remember(session_id, Exchange(question, "".join(pieces)))
 
-    def _find(self, query: str) -> tuple[Hit, ...]:
+    def _find(self, question: str, about: str) -> tuple[Hit, ...]:
         with mlflow.start_span("search_documentation", span_type=SpanType.RETRIEVER) as span:
-            span.set_inputs({"query": query})
-            hits = tuple(self._search.find(query))
+            span.set_inputs({"query": question, "about": about})
+            hits = tuple(self._search.find(question, about))
             span.set_outputs([_document(hit) for hit in hits])
         return hits
 

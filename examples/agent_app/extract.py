@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from examples.agent_app.passages import Passage
 from examples.agent_app.search import Hit, terms
@@ -16,37 +16,60 @@ NOTHING_FOUND = (
 _FENCED = re.compile(r"^(```|~~~)[^\n]*\n.*?^\1[^\n]*$", re.DOTALL | re.MULTILINE)
 _LIST_ITEM = re.compile(r"\s*(?:[-*+]|\d+[.)])\s+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`\"*\[])")
+_OWN_LINK = re.compile(r"\[([^\]]+)\]\((?!https?://)[^)\s]*\)")
 _ASKS_FOR_CODE = re.compile(
     r"\b(how|show|example|code|command|install|run|add|use|write|curl)\b", re.IGNORECASE
 )
 _ITEM = "- "
+_ROW = "|"
 _LONGEST_CODE = 24
+# A section this short is said as it is: taken apart it only loses its thread.
+_MOST_WORDS_AS_IT_IS = 110
 
 
 def compose(question: str, hits: Sequence[Hit]) -> str:
-    """The sentences that answer the question best, in Markdown, with their passages named."""
+    """What answers the question best, in Markdown, each passage cited by its number: `[1]`."""
     if not hits:
         return NOTHING_FOUND
-    parts: list[str] = []
-    for position, hit in enumerate(hits):
-        opening, most = ("And from", 2) if position else ("From", 3)
-        parts += [f"{opening} {_name(hit.passage)}:", *_quote(question, hit.passage, most)]
-    return "\n\n".join(parts)
+    quotes = [
+        _cited(_quote(question, hit.passage, most=2 if number > 1 else 3), number)
+        for number, hit in enumerate(hits, 1)
+    ]
+    return "\n\n".join(quotes)
 
 
-def _name(passage: Passage) -> str:
-    document = f"`{passage.source}`"
-    return f"**{passage.headings[-1]}** in {document}" if passage.headings else document
+def _cited(parts: Sequence[str], number: int) -> str:
+    """The parts, with the citation at the end of the first one that is text."""
+    said = [_OWN_LINK.sub(r"\1", part) for part in parts]
+    for position, part in enumerate(said):
+        if not part.splitlines()[-1].startswith(("```", "~~~", _ROW)):
+            said[position] = f"{part} [{number}]"
+            break
+    else:
+        said.append(f"[{number}]")
+    return "\n\n".join(said)
 
 
 def _quote(question: str, passage: Passage, most: int) -> list[str]:
+    codes = [block[0] for block in _FENCED.finditer(passage.text)]
+    words = len(_FENCED.sub("", passage.text).split())
+    if words <= _MOST_WORDS_AS_IT_IS and "".join(codes).count("\n") <= _LONGEST_CODE:
+        return _blocks(passage.text)
     wanted = set(terms(question))
-    quoted = [_join(_best(wanted, sentences(passage.text), most))]
+    chosen = _best(wanted, sentences(passage.text), most)
+    quoted = _blocks(_join(chosen, _table_heads(passage.text)))
     if _ASKS_FOR_CODE.search(question):
-        blocks = [block[0] for block in _FENCED.finditer(passage.text)]
-        short = [block for block in blocks if block.count("\n") <= _LONGEST_CODE]
+        short = [code for code in codes if code.count("\n") <= _LONGEST_CODE]
         quoted += _best(wanted, [block for block in short if wanted & set(terms(block))], most=1)
-    return [part for part in quoted if part]
+    return quoted
+
+
+def _blocks(markdown: str) -> list[str]:
+    """The paragraphs, lists and code of a passage; a code block may have empty lines in it."""
+    codes = [block[0] for block in _FENCED.finditer(markdown)]
+    parts = re.split(r"\n\s*\n", _FENCED.sub("\n\n\0\n\n", markdown))
+    left = iter(codes)
+    return [next(left) if part == "\0" else part for part in (p.strip() for p in parts) if part]
 
 
 def _best(wanted: set[str], candidates: Sequence[str], most: int) -> list[str]:
@@ -61,51 +84,58 @@ def _best(wanted: set[str], candidates: Sequence[str], most: int) -> list[str]:
     return [candidates[at] for at in sorted(chosen)]
 
 
-def _join(chosen: Sequence[str]) -> str:
-    """Sentences become running text again, items a list, with a line between the two."""
+def _join(chosen: Sequence[str], table_heads: Mapping[str, str]) -> str:
+    """Sentences become running text again, items a list, rows a table; a line between the kinds."""
     text = ""
-    was_item = False
+    before = ""
     for sentence in chosen:
-        is_item = sentence.startswith(_ITEM)
-        between = "\n\n" if is_item != was_item else "\n" if is_item else " "
-        text += between + sentence
-        was_item = is_item
+        kind = table_heads.get(sentence) or (_ITEM if sentence.startswith(_ITEM) else " ")
+        if kind != before:
+            text += "\n\n" + (f"{kind}\n" if kind.startswith(_ROW) else "")
+        else:
+            text += " " if kind == " " else "\n"
+        text += sentence
+        before = kind
     return text.strip()
 
 
 def sentences(markdown: str) -> list[str]:
     """The sentences of a passage. A list item or a table's row is one, marked; code is left out."""
+    heads = _table_heads(markdown)
     found: list[str] = []
     for block in re.split(r"\n\s*\n", _FENCED.sub("\n\n", markdown)):
         for unit in _units(block):
-            parts = [unit] if unit.startswith(_ITEM) else _SENTENCE_END.split(unit)
-            found += [part for part in parts if terms(part)]
+            is_row = unit.startswith(_ROW)
+            is_whole = is_row or unit.startswith(_ITEM)
+            parts = [unit] if is_whole else _SENTENCE_END.split(unit)
+            found += [part for part in parts if terms(part) and (not is_row or part in heads)]
     return found
+
+
+def _table_heads(markdown: str) -> dict[str, str]:
+    """For each row of each table, the table's first two lines: its columns' names and the rule."""
+    heads: dict[str, str] = {}
+    table: list[str] = []
+    for line in [*_FENCED.sub("\n\n", markdown).splitlines(), ""]:
+        if line.strip().startswith(_ROW):
+            table.append(line.strip())
+        else:
+            heads |= dict.fromkeys(table[2:], "\n".join(table[:2]))
+            table = []
+    return heads
 
 
 def _units(block: str) -> list[str]:
     """A block of Markdown as running text: one string for a paragraph, one for each item or row."""
     units: list[str] = []
-    rows: list[list[str]] = []
     for line in block.splitlines():
         text = line.strip().lstrip(">").strip()
-        if text.startswith("|"):
-            rows.append([cell.strip() for cell in text.strip("|").split("|")])
+        if text.startswith(_ROW):
+            units.append(text)
         elif _LIST_ITEM.match(line):
             units.append(_ITEM + _LIST_ITEM.sub("", line, count=1).strip())
-        elif units:
+        elif units and not units[-1].startswith(_ROW):
             units[-1] = f"{units[-1]} {text}"
         else:
             units.append(text)
-    # The first row names the columns, the second one is the rule below them.
-    return units + [_ITEM + _row(rows[0], row) for row in rows[2:]]
-
-
-def _row(columns: Sequence[str], cells: Sequence[str]) -> str:
-    """`while it is away: kept (with us); lost (without)`."""
-    named = [
-        f"{cell} ({column})" if column else cell
-        for column, cell in zip(columns[1:], cells[1:], strict=False)
-        if cell
-    ]
-    return f"{cells[0]}: {'; '.join(named)}" if named else cells[0]
+    return units

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import FastAPI, HTTPException
-from fastapi.responses import FileResponse, PlainTextResponse
+from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from fastapi.staticfiles import StaticFiles
 from starlette.responses import Response
 from starlette.types import Scope
 
+from examples.agent_app.documents import DocumentPages
 from examples.agent_app.environment import PROJECT
+from examples.agent_app.mlflow_ui import MlflowUi
 from examples.agent_app.passages import document_paths
 
 STATIC = Path(__file__).parent / "static"
@@ -38,10 +40,20 @@ class StaticFilesWithPolicy(StaticFiles):
         return response
 
 
-def add_page(app: FastAPI) -> None:
-    """Adds `/`, `/static` and `/sources` to the app."""
+def add_page(app: FastAPI, answers_by: str, mlflow_ui: MlflowUi) -> None:
+    """Adds `/`, `/about`, `/static` and `/sources` to the app.
+
+    `answers_by` says in words who writes the answers.
+    """
+
+    async def about() -> JSONResponse:
+        """What the page cannot know by itself; asked again while it is open."""
+        facts = {"answers_by": answers_by, "trace_page": await mlflow_ui.trace_page()}
+        return JSONResponse(facts, headers=HEADERS)
+
     app.mount("/static", StaticFilesWithPolicy(directory=STATIC), name="static")
     app.add_api_route("/", chat_page, include_in_schema=False)
+    app.add_api_route("/about", about, include_in_schema=False)
     app.add_api_route("/favicon.ico", favicon, include_in_schema=False)
     app.add_api_route("/sources/{path:path}", source, include_in_schema=False)
 
@@ -56,9 +68,10 @@ async def favicon() -> FileResponse:
     return FileResponse(STATIC / "icon.svg", headers=HEADERS)
 
 
-def source(path: str) -> PlainTextResponse:
-    """A document that answers cite, as it is; only those that the agent knows."""
+def source(path: str) -> HTMLResponse:
+    """A document that answers cite, as a page; only those that the agent knows."""
     known = {known.relative_to(PROJECT).as_posix(): known for known in document_paths(PROJECT)}
     if path not in known:
         raise HTTPException(status_code=404, detail="There is no such document.")
-    return PlainTextResponse(known[path].read_text(encoding="utf-8"), headers=HEADERS)
+    markdown = known[path].read_text(encoding="utf-8")
+    return HTMLResponse(DocumentPages(known).page(path, markdown), headers=HEADERS)

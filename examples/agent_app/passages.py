@@ -7,12 +7,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-DOCUMENTS = ("README.md", "docs/**/*.md", "CONTRIBUTING.md", "CHANGELOG.md")
+# Not the change log: it speaks of everything, and explains nothing.
+DOCUMENTS = ("README.md", "docs/**/*.md", "CONTRIBUTING.md")
 
 _HEADING = re.compile(r"(#{1,6})\s+(.+?)\s*#*\s*")
 _FENCE = re.compile(r"\s*(```|~~~)")
 _MARKUP = re.compile(r"[`*]")
-_IMAGE_OR_COMMENT = re.compile(r"!\[[^\]]*\]\([^)]*\)|<!--.*?-->|<img\b[^>]*>", re.DOTALL)
+_PICTURE_OR_COMMENT = re.compile(
+    r"!\[[^\]]*\]\([^)]*\)|<!--.*?-->|</?(?:img|picture|source)\b[^>]*>", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,18 @@ class Passage:
     @property
     def title(self) -> str:
         """How a reader would name the passage."""
-        return f"{self.source}: {self.headings[-1]}" if self.headings else self.source
+        return f"{self.headings[-1]} ({self.source})" if self.headings else self.source
+
+    @property
+    def page(self) -> str:
+        """Where this app shows the passage."""
+        anchor = f"#{anchor_of(self.headings[-1])}" if self.headings else ""
+        return f"/sources/{self.source}{anchor}"
+
+
+def anchor_of(heading: str) -> str:
+    """How GitHub names a heading: "Who may rate?" is `who-may-rate`."""
+    return re.sub(r"[^\w\- ]", "", _MARKUP.sub("", heading).lower()).replace(" ", "-")
 
 
 def load_passages(root: Path) -> list[Passage]:
@@ -49,12 +63,17 @@ def document_paths(root: Path) -> list[Path]:
     return [path for pattern in DOCUMENTS for path in sorted(root.glob(pattern)) if path.is_file()]
 
 
+def without_pictures(markdown: str) -> str:
+    """The Markdown without what is not for reading: pictures and comments."""
+    return _PICTURE_OR_COMMENT.sub("", markdown)
+
+
 def split_markdown(source: str, markdown: str) -> list[Passage]:
     """Cuts a document at its headings; a heading without text of its own makes no passage."""
     return [
         Passage(source, headings, text)
         for headings, lines in _sections(markdown)
-        if (text := _IMAGE_OR_COMMENT.sub("", "\n".join(lines)).strip())
+        if (text := without_pictures("\n".join(lines)).strip())
     ]
 
 

@@ -14,14 +14,12 @@ _POINTS_BACK = re.compile(
 )
 
 
-def standalone(question: str, earlier: Sequence[str]) -> str:
-    """The question with the words of the one before, where it cannot be understood alone.
+def context_of(question: str, earlier: Sequence[str]) -> str:
+    """The question before, where this one cannot be understood alone; else nothing.
 
     A question points back by a pronoun ("can I undo it?"), by its opening ("and on Databricks?"),
     or by having hardly a word of its own ("why?").
     """
-    if not earlier:
-        return question
-    if _POINTS_BACK.search(question) or len(terms(question)) < 2:
-        return f"{earlier[-1]} {question}"
-    return question
+    if earlier and (_POINTS_BACK.search(question) or len(terms(question)) < 2):
+        return earlier[-1]
+    return ""

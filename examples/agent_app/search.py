@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import bm25s
+import numpy as np
 import snowballstemmer  # type: ignore[import-untyped]
 from bm25s.stopwords import STOPWORDS_EN_PLUS
+from numpy.typing import NDArray
 
 from examples.agent_app.passages import Passage
 
@@ -26,6 +28,7 @@ _WORD = re.compile(r"[^\W_]+")
 _STOPWORDS = frozenset(STOPWORDS_EN_PLUS)
 # A heading says in three words what the text below is about.
 _HEADING_WEIGHT = 3
+_CONTEXT_WEIGHT = 0.4
 
 
 @dataclass(frozen=True)
@@ -53,19 +56,25 @@ class Search:
         if self._index is not None:
             self._index.index([_indexed(passage) for passage in passages], show_progress=False)
 
-    def find(self, question: str, limit: int = 3) -> list[Hit]:
-        """The passages that fit best, best first; none where no word of the question occurs."""
-        words = terms(question)
-        if self._index is None or not words:
+    def find(self, question: str, about: str = "", limit: int = 3) -> list[Hit]:
+        """The passages that fit best, best first; none where no word of the question occurs.
+
+        `about` is what the question is about, where it does not say so itself: the words count, and
+        the question's own count more.
+        """
+        if self._index is None:
             return []
-        found, scores = self._index.retrieve(
-            [words], k=min(limit, len(self._passages)), show_progress=False
-        )
-        return [
-            Hit(self._passages[position], float(score))
-            for position, score in zip(found[0], scores[0], strict=True)
-            if score > 0
-        ]
+        scores = self._scores(question) + _CONTEXT_WEIGHT * self._scores(about)
+        best = np.argsort(-scores, kind="stable")[:limit]
+        return [Hit(self._passages[at], float(scores[at])) for at in best if scores[at] > 0]
+
+    def _scores(self, text: str) -> NDArray[np.float32]:
+        assert self._index is not None
+        words = terms(text)
+        if not words:
+            return np.zeros(len(self._passages), np.float32)
+        scores: NDArray[np.float32] = self._index.get_scores(words)
+        return scores
 
 
 def _indexed(passage: Passage) -> list[str]:

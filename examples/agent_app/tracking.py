@@ -7,6 +7,8 @@ import shlex
 
 import mlflow
 
+from examples.agent_app.mlflow_ui import PORT_BESIDE_US
+
 EXPERIMENT = "agent_app"
 
 
@@ -34,8 +36,10 @@ def where_to_look(tracking_uri: str, experiment_id: str | None) -> list[str]:
     page = f"/#/experiments/{experiment_id}/traces" if experiment_id else ""
     if tracking_uri.startswith(("http://", "https://")):
         return [f"The traces, with their ratings, are at {tracking_uri.rstrip('/')}{page}"]
+    port = PORT_BESIDE_US
     return [
         "To see the traces, with their ratings, in MLflow's own pages, run beside it",
-        f"    mlflow server --backend-store-uri {shlex.quote(tracking_uri)} --port 5000",
-        f"and open http://127.0.0.1:5000{page}",
+        f"    mlflow server --backend-store-uri {shlex.quote(tracking_uri)} --port {port}",
+        f"and open http://127.0.0.1:{port}{page}",
+        "While that runs, each answer links to its trace.",
     ]

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from tests.support.loopback import free_port
 from tests.support.mlflow_store import whole_trace
 
 PROJECT = Path(__file__).resolve().parents[2]
+# Importing MLflow takes seconds on an idle machine, and a minute on a crowded one.
 _START_SECONDS = 100.0
 # Longer than the app's own grace for open streams.
 _STOP_SECONDS = 15.0
@@ -60,6 +61,18 @@ class ExampleApp:
                 return found
             time.sleep(0.1)
 
+    def feedback_named(
+        self, trace_id: str, names: Set[str], *, within_seconds: float = 20.0
+    ) -> dict[str, Feedback]:
+        """Return the trace's feedback by name once these are there, or what there is by then."""
+        deadline = time.monotonic() + within_seconds
+        while True:
+            assessments = self.trace(trace_id).info.assessments
+            found = {each.name: each for each in assessments if isinstance(each, Feedback)}
+            if found.keys() == names or time.monotonic() > deadline:
+                return found
+            time.sleep(0.1)
+
 
 @contextlib.contextmanager
 def running_example_app(
@@ -83,7 +96,8 @@ def running_example_app(
         )
     try:
         _wait_until_it_says(url, log, process)
-        yield ExampleApp(url, f"sqlite:///{stores}/mlflow.db", log)
+        tracking_uri = variables.get("MLFLOW_TRACKING_URI") or f"sqlite:///{stores}/mlflow.db"
+        yield ExampleApp(url, tracking_uri, log)
     finally:
         _stop(process)
 

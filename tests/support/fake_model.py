@@ -1,7 +1,9 @@
 """A FAKE language model: as much of OpenAI's chat completions as a streaming answer asks for."""
 
+import asyncio
 import contextlib
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +21,9 @@ class FakeModel:
     tokens: list[str] = field(default_factory=lambda: ["Two ", "lines ", "[1]."])
     refuses: bool = False
     """Whether it answers 400, which clients do not try again."""
+    hesitates_after: int | None = None
+    """After so many tokens it says no more until ``go_on`` is set."""
+    go_on: threading.Event = field(default_factory=threading.Event)
     url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
@@ -41,7 +46,10 @@ class FakeModel:
         return app
 
     async def _frames(self) -> AsyncIterator[str]:
-        for token in self.tokens:
+        for position, token in enumerate(self.tokens):
+            # Set by the test's own thread: no event of this loop's can wait for that.
+            while position == self.hesitates_after and not self.go_on.is_set():  # noqa: ASYNC110
+                await asyncio.sleep(0.02)
             chunk = {
                 "id": "chatcmpl-fake",
                 "object": "chat.completion.chunk",

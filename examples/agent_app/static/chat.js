@@ -1,99 +1,155 @@
-/** The chat page: asks, shows the answer as it streams, and lets the person rate it. */
+/** The chat page: connects its buttons with the conversation. */
 
-import { readAgentStream } from "/feedback/agent-feedback.js";
-import { Turn } from "/static/turn.js";
+import { Conversation } from "/static/conversation.js";
+import { HistoryPanel } from "/static/history-panel.js";
+import { History } from "/static/history.js";
+import { storage } from "/static/storage.js";
+import { STORED_AFTER_MS } from "/static/turn-view.js";
 
+const PATIENCE_MS = 5_000;
+const MODE = "agent-app.detailed";
 const page = Object.fromEntries(
-  ["conversation", "welcome", "suggestions", "composer", "question", "send", "stop", "new-chat"]
-    .map((id) => [id, document.getElementById(id)]),
+  [
+    "turns", "welcome", "suggestions", "composer", "question", "send", "stop", "new-chat",
+    "show-history", "history", "detailed", "answers-by", "announcements",
+  ].map((id) => [id, document.getElementById(id)]),
 );
+const NAME = document.title;
 
-let sessionId = newId();
-let running = null; // the AbortController of the answer that is being streamed
+const settings = await ask("/feedback/settings");
+const chats = new History(settings.person ?? "anonymous");
+const conversation = new Conversation(page.turns, {
+  history: chats,
+  signals: settings.implicit_signals ?? [],
+  announce: (text) => (page.announcements.textContent = text),
+  changed: show,
+});
+const panel = new HistoryPanel(page.history, chats, conversation);
 
-async function ask(question) {
-  const turn = new Turn(question, newId());
-  const controller = new AbortController();
-  running = controller;
-  page.welcome.hidden = true;
-  page.conversation.append(turn.element);
-  turn.element.scrollIntoView({ block: "start" });
-  showRunning();
-  let response;
+/** What a route of this app says, or nothing: the page works without. */
+async function ask(path) {
   try {
-    response = await fetch("/responses", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({
-        stream: true,
-        input: [{ role: "user", content: question }],
-        custom_inputs: { session_id: sessionId, client_request_id: turn.clientRequestId },
-      }),
-      signal: controller.signal,
-    });
-    for await (const event of readAgentStream(response)) whileReading(() => turn.take(event));
-    turn.end();
-  } catch (error) {
-    if (controller.signal.aborted) turn.stop();
-    else turn.fail(response ? error.message : "The server was not reached.", response?.ok);
-  } finally {
-    if (running === controller) running = null;
-    showRunning();
+    return await (await fetch(path, { signal: AbortSignal.timeout(PATIENCE_MS) })).json();
+  } catch {
+    return {};
   }
 }
 
-/** Keeps the newest text in view for a person who is at the end, and in place for one who reads. */
-function whileReading(change) {
-  const view = document.scrollingElement;
-  const isAtEnd = view.scrollHeight - view.scrollTop - view.clientHeight < 80;
-  change();
-  if (isAtEnd) view.scrollTop = view.scrollHeight;
+let wasRunning = false;
+
+function show() {
+  const { isEmpty, isRunning, chatId, title } = conversation;
+  page.welcome.hidden = !isEmpty;
+  page.send.hidden = isRunning;
+  page.stop.hidden = !isRunning;
+  document.title = title ? `${title} – ${NAME}` : NAME;
+  if (!isEmpty && location.hash !== `#${chatId}`) history.pushState(null, "", `#${chatId}`);
+  // By then MLflow has the answer's trace, and perhaps somebody has started its pages.
+  if (wasRunning && !isRunning) setTimeout(lookForTraces, STORED_AFTER_MS);
+  wasRunning = isRunning;
 }
 
-function showRunning() {
-  page.send.hidden = running !== null;
-  page.stop.hidden = running === null;
+/** MLflow's pages may be started, or ended, while this one is open. */
+async function lookForTraces() {
+  const about = await ask("/about");
+  conversation.linkTraces(about.trace_page ?? null);
+  page["answers-by"].textContent = about.answers_by ? `Answers by ${about.answers_by}.` : "";
 }
 
-function submit() {
-  const question = page.question.value.trim();
-  if (!question || running) return;
-  page.question.value = "";
-  ask(question);
+function submit(question) {
+  if (!question || conversation.isRunning) return;
+  isFollowing = true;
+  conversation.ask(question);
 }
 
-/** `crypto.randomUUID` is missing on plain HTTP from another machine; this works there too. */
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+function openChat() {
+  const chatId = location.hash.slice(1) || null;
+  if (chatId === conversation.chatId && !conversation.isEmpty) return;
+  isFollowing = true;
+  conversation.open(chatId && chats.turns(chatId).length ? chatId : null);
+  if (!conversation.chatId && location.hash) history.replaceState(null, "", location.pathname);
 }
+
+// -- asking -------------------------------------------------------------------------------------
 
 page.composer.addEventListener("submit", (event) => {
   event.preventDefault();
-  submit();
+  if (conversation.isRunning) return;
+  const question = page.question.value.trim();
+  page.question.value = "";
+  submit(question);
 });
 
 page.question.addEventListener("keydown", (event) => {
   // While a word is being composed (Japanese, Chinese), Enter belongs to the input method.
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
-  submit();
+  page.composer.requestSubmit();
 });
 
-page.stop.addEventListener("click", () => {
-  running?.abort();
+page.suggestions.addEventListener("click", ({ target }) => {
+  const button = target.closest("button");
+  if (!button) return;
   page.question.focus();
+  submit(button.textContent);
 });
 
-page.suggestions.addEventListener("click", (event) => {
-  const button = event.target.closest("button");
-  if (button && !running) ask(button.textContent);
+function stop() {
+  conversation.stop();
+  page.question.focus();
+}
+
+page.stop.addEventListener("click", stop);
+document.addEventListener("keydown", ({ key }) => {
+  if (key === "Escape" && conversation.isRunning && !page.history.open) stop();
 });
+
+// -- chats --------------------------------------------------------------------------------------
 
 page["new-chat"].addEventListener("click", () => {
-  running?.abort();
-  sessionId = newId();
-  for (const turn of page.conversation.querySelectorAll(".turn")) turn.remove();
-  page.welcome.hidden = false;
+  conversation.open();
+  if (location.hash) history.pushState(null, "", location.pathname);
   page.question.focus();
+});
+
+page["show-history"].addEventListener("click", () => panel.open());
+window.addEventListener("popstate", openChat);
+
+// -- how ratings are given ----------------------------------------------------------------------
+
+function setMode(isDetailed) {
+  page.detailed.setAttribute("aria-pressed", String(isDetailed));
+  conversation.setMode(isDetailed);
+}
+
+page.detailed.addEventListener("click", () => {
+  const isDetailed = page.detailed.getAttribute("aria-pressed") !== "true";
+  setMode(isDetailed);
+  try {
+    storage.setItem(MODE, String(isDetailed));
+  } catch {
+    // Full, or forbidden: it holds until the page is left.
+  }
+});
+
+// -- the newest text stays in view for a person who is at the end, and in place for one who reads --
+
+const view = document.scrollingElement;
+let isFollowing = true;
+
+window.addEventListener("scroll", () => {
+  isFollowing = view.scrollHeight - view.scrollTop - view.clientHeight < 80;
+}, { passive: true });
+new ResizeObserver(() => {
+  if (isFollowing) view.scrollTop = view.scrollHeight;
+}).observe(page.turns);
+
+// -- start --------------------------------------------------------------------------------------
+
+setMode(storage.getItem(MODE) === "true");
+openChat();
+page.send.disabled = false;
+lookForTraces();
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) lookForTraces();
 });
