@@ -243,7 +243,7 @@ class Routes:
             reasons=list(settings.reasons),
             implicit_signals=list(settings.implicit_signals),
             limits={"rationale": LONGEST_RATIONALE, "correction": LONGEST_CORRECTION},
-            person=await self._in_thread(partial(self._person_key, request)),
+            person=await self._person_key(request),
         )
         return JSONResponse(body.model_dump(), headers=_PRIVATE)
 
@@ -260,11 +260,12 @@ class Routes:
         self._guard.check_rate(self._callers.counted_as(person, headers, peer))
         return person
 
-    def _person_key(self, request: Request) -> str | None:
+    async def _person_key(self, request: Request) -> str | None:
         try:
-            return self._service.person_key(self._callers.identify(request.headers.raw))
+            person = await self._callers.identify(request.headers.raw)
         except IdentityRequired:
             return None  # a page may show what can be said before anybody has signed in
+        return await self._in_thread(partial(self._service.person_key, person))
 
     async def _carry_out(
         self, request: Request, operation: Callable[[], Submission]
