@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Renewed only when the dependencies change, so that the second `make` starts at once.
 READY := $(VENV)/.ready
 
-.PHONY: run test lint faults faults-short soak fuzz fuzz-short bench pictures clean
+.PHONY: run test lint browser faults faults-short soak fuzz fuzz-short bench pictures clean
 
 run: $(READY)
 	$(BIN)/python -m examples.agent_app
@@ -33,6 +33,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m tools.audit
+
+# The component and the chat page, in a real Chromium; skipped with the reason where there is none.
+browser: $(READY)
+	$(BIN)/python -m pytest tests/component tests/browser -n 3 --dist loadfile --timeout 300 $(ARGS)
 
 # Every fault at full length, one at a time: about 25 minutes. The short form is what CI runs.
 faults: $(READY)
