@@ -247,9 +247,13 @@ async def test_two_tabs_take_turns(ann: Visitor, host: Host, script: str) -> Non
     one, two = await ann.rating_of(trace_id), await ann.rating_of(trace_id)
     await ready(one)
     await ready(two)
-    host.delay = 0.7
+    host.is_held = True
     await up(one).click()
+    await says(one, "Saving…")
     await down(two).click()
+    await says(two, "Saving…")
+    assert [body["value"] for body in host.bodies()] == [True]
+    host.is_held = False
     await saved(two)
     await pressed(down(one))
     assert [body["value"] for body in host.bodies()] == [True, False]
