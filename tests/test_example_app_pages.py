@@ -67,6 +67,9 @@ class TestMlflowUi:
         monkeypatch.setenv("DATABRICKS_TOKEN", "token")
         ui = MlflowUi({"MLFLOW_EXPERIMENT_ID": "7", "MLFLOW_TRACKING_URI": "databricks"})
         assert await ui.trace_page() == f"{fake_workspace.url}/ml/experiments/7/{PAGE}"
+        app = {"DATABRICKS_HOST": "adb-1.example.com", "MLFLOW_TRACKING_URI": "databricks"}
+        ui = MlflowUi(app | {"MLFLOW_EXPERIMENT_ID": "7"})
+        assert await ui.trace_page() == f"https://adb-1.example.com/ml/experiments/7/{PAGE}"
 
     async def test_without_an_experiment_there_is_no_page(self) -> None:
         """Where nothing says which experiment has the traces, there is nothing to lead to."""
@@ -81,6 +84,19 @@ class TestMlflowUi:
         assert await MlflowUi(environ).trace_page() == page
         away = environ | {"MLFLOW_TRACKING_URI": f"http://127.0.0.1:{free_port()}"}
         assert await MlflowUi(away).trace_page() is None
+
+    async def test_a_slow_server_is_not_away(self, own_mlflow_server: MlflowServer) -> None:
+        """The links stay while MLflow takes its time, and go when it is gone."""
+        own_mlflow_server.start()
+        environ = {"MLFLOW_EXPERIMENT_ID": "7", "MLFLOW_TRACKING_URI": own_mlflow_server.url}
+        ui = MlflowUi(environ, believed_seconds=0)
+        page = await ui.trace_page()
+        assert page is not None
+        own_mlflow_server.freeze()
+        assert await ui.trace_page() == page
+        own_mlflow_server.thaw()
+        own_mlflow_server.stop()
+        assert await ui.trace_page() is None
 
     async def test_an_embedded_store_has_pages_where_a_server_shows_it(
         self, tmp_path: Path, empty_mlflow_store: Path, own_mlflow_server: MlflowServer

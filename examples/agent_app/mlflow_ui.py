@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 import urllib.request
@@ -30,11 +31,17 @@ class MlflowUi:
     that the app's start suggested, if it runs and shows this very store.
     """
 
-    def __init__(self, environ: Mapping[str, str], beside_us: str = BESIDE_US) -> None:
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        beside_us: str = BESIDE_US,
+        believed_seconds: float = _BELIEVED_SECONDS,
+    ) -> None:
         self._environ = environ
         self._beside_us = beside_us
+        self._believed_seconds = believed_seconds
         self._known: str | None = None
-        self._asked_at = -_BELIEVED_SECONDS
+        self._asked_at = -believed_seconds
 
     async def trace_page(self) -> str | None:
         """The address of a trace's page, with `{trace_id}` for its id; `None` where there is none.
@@ -42,8 +49,10 @@ class MlflowUi:
         The app asks, not the browser: the page's content policy lets it talk to this app alone.
         """
         # That nothing is there is soon found out again, and may have been a slow answer.
-        if self._known is None or time.monotonic() - self._asked_at >= _BELIEVED_SECONDS:
-            self._known = await asyncio.to_thread(self._find)
+        if self._known is None or time.monotonic() - self._asked_at >= self._believed_seconds:
+            # Slow is not away: what was known stands.
+            with contextlib.suppress(TimeoutError):
+                self._known = await asyncio.to_thread(self._find)
             self._asked_at = time.monotonic()
         return self._known
 
@@ -60,12 +69,17 @@ class MlflowUi:
         if named := self._environ.get("AGENT_APP_MLFLOW_UI"):
             return f"{named.rstrip('/')}/#"
         if tracking_uri.startswith("databricks"):
-            return f"{Config().host}/ml"
+            return f"{self._workspace()}/ml"
         if tracking_uri.startswith(("http://", "https://")):
             url = tracking_uri.rstrip("/")
             return f"{url}/#" if _get(f"{url}/health") is not None else None
         is_ours = _shows_this_store(self._beside_us, experiment_id)
         return f"{self._beside_us}/#" if is_ours else None
+
+    def _workspace(self) -> str:
+        # Databricks Apps names the host, without a scheme; elsewhere a profile may name it.
+        host = self._environ.get("DATABRICKS_HOST") or str(Config().host)
+        return host.rstrip("/") if "://" in host else f"https://{host}"
 
 
 def _shows_this_store(url: str, experiment_id: str) -> bool:
@@ -80,6 +94,7 @@ def _shows_this_store(url: str, experiment_id: str) -> bool:
 
 
 def _get(url: str) -> bytes | None:
+    """What is there; `None` where nothing is. Raises `TimeoutError` where it takes too long."""
     is_local = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
     # A proxy that the environment names knows nothing of this machine's own ports.
     proxies = urllib.request.ProxyHandler({} if is_local else None)
@@ -87,5 +102,9 @@ def _get(url: str) -> bytes | None:
         with urllib.request.build_opener(proxies).open(url, timeout=_PATIENCE_SECONDS) as response:
             body: bytes = response.read()
             return body
-    except (OSError, ValueError):
+    except TimeoutError:
+        raise
+    except (OSError, ValueError) as error:
+        if isinstance(getattr(error, "reason", None), TimeoutError):
+            raise TimeoutError from error
         return None

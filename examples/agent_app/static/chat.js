@@ -52,8 +52,9 @@ function show() {
 /** MLflow's pages may be started, or ended, while this one is open. */
 async function lookForTraces() {
   const about = await ask("/about");
-  conversation.linkTraces(about.trace_page ?? null);
-  page["answers-by"].textContent = about.answers_by ? `Answers by ${about.answers_by}.` : "";
+  if (!about.answers_by) return; // no answer is no news
+  conversation.linkTraces(about.trace_page);
+  page["answers-by"].textContent = `Answers by ${about.answers_by}.`;
 }
 
 function submit(question) {
