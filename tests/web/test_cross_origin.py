@@ -92,7 +92,7 @@ def test_nothing_personal_is_kept_by_caches(site: Site) -> None:
         site.post({"trace_id": trace_id, "value": True}),
         site.post({}),
     ):
-        assert answer.headers["cache-control"] == "no-store"
+        assert "no-store" in answer.headers["cache-control"]
         assert answer.headers["x-content-type-options"] == "nosniff"
     assert site.ask("GET", "/agent-feedback.js").headers["cache-control"] == "no-cache"
 
