@@ -29,7 +29,7 @@ from agent_feedback.settings import Settings
 logger = logging.getLogger(__name__)
 
 _EXPORT_SECONDS = 3.0
-_LAST_DELIVERIES_SECONDS = 9.0
+_LAST_DELIVERIES_SECONDS = 8.0
 _LEDGER_SECONDS = 1.5
 
 
@@ -96,7 +96,7 @@ class Application:
         self._delivery.start()
 
     def stop(self) -> None:
-        """Deliver what can be, leave the rest in the ledger; ends within 13 s, whatever hangs.
+        """Deliver what can be, leave the rest in the ledger; ends within 12 s, whatever hangs.
 
         A platform that stops an app kills it soon afterwards: Databricks Apps after 15 s.
         """

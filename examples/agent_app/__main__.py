@@ -50,7 +50,7 @@ def main() -> None:
         ]
     )
     # Databricks Apps waits 15 seconds between SIGTERM and SIGKILL.
-    config = uvicorn.Config(app, host=address.host, port=address.port, timeout_graceful_shutdown=10)
+    config = uvicorn.Config(app, host=address.host, port=address.port, timeout_graceful_shutdown=3)
     server = AnnouncingServer(config, announcement)
     server.run()
     sys.exit(0 if server.started else 1)

@@ -10,9 +10,11 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 import agent_feedback
 from agent_feedback import InvalidFeedback, RatingNotFound
+from agent_feedback.ledger.delivery_queue import DeliveryQueue
 from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.model import Content, Rating, RatingKey, TurnState
 from tests.support.ledgers import KEY, become, flipped, keys, rated, rating, turn
@@ -159,6 +161,26 @@ def test_many_workers_may_create_the_tables_at_once(ledger_url: str) -> None:
     assert [worker.returncode for worker in workers] == [0, 0, 0]
     assert len(said) == 1
     assert said != {""}
+
+
+def test_an_older_ledger_is_upgraded_in_place(ledger: Ledger, ledger_url: str) -> None:
+    """Columns and indexes that came since are added, by any number of workers; nothing is lost."""
+    rated(ledger)
+    ledger.close()
+    engine = sqlalchemy.create_engine(ledger_url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DROP INDEX agent_feedback_delivered")
+        for column in ("refused_ms", "refused_at", "delivered_at"):
+            connection.exec_driver_sql(f"ALTER TABLE agent_feedback_ratings DROP COLUMN {column}")
+    engine.dispose()
+    workers = [Ledger(ledger_url) for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(Ledger.open, workers))
+    for worker in workers:
+        assert [each.key for each in worker.ratings_of(KEY.person, [KEY.trace_id])] == [KEY]
+        worker.close()
+    (claim,) = DeliveryQueue(ledger).claim(8)
+    DeliveryQueue(ledger).settle(claim, None)
 
 
 def test_many_replicas_may_create_the_tables_at_once(ledger_url: str) -> None:
