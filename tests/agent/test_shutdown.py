@@ -63,7 +63,7 @@ def host(hosts: Hosts, process: subprocess.Popen[bytes], unused_port: int) -> Ho
     def answers() -> bool:
         assert process.poll() is None
         try:
-            return found.get("/health").status_code == 200
+            return found.get("/feedback/settings").status_code == 200
         except httpx.TransportError:
             return False
 

@@ -56,9 +56,9 @@ async def test_an_answer_leads_to_what_it_quotes(page: Page, app: ExampleApp) ->
     """The citation and the list of sources open the document, at the section that is quoted."""
     chat = Chat(page, app.url)
     turn, _ = await chat.ask("Who may rate an answer?")
-    source = turn.get_by_role("region", name="Sources").get_by_role("link")
+    source = turn.get_by_role("region", name="Sources").get_by_role("link").first
     await expect(source).to_contain_text("Who may rate an answer?")
-    await expect(turn.get_by_role("link", name="Source 1:")).to_have_attribute(
+    await expect(turn.get_by_role("link", name="Source 1:").first).to_have_attribute(
         "href", str(await source.get_attribute("href"))
     )
     async with page.context.expect_page() as opened:
