@@ -36,14 +36,14 @@ lint: $(READY)
 
 # The component and the chat page, in a real Chromium; skipped with the reason where there is none.
 browser: $(READY)
-	$(BIN)/python -m pytest tests/component tests/browser -n 3 --dist loadfile --timeout 300 $(ARGS)
+	$(BIN)/python -m pytest tests/component tests/browser -n 2 --dist loadfile --timeout 300 $(ARGS)
 
 # Every fault at full length, one at a time: about 25 minutes. The short form is what CI runs.
 faults: $(READY)
 	$(BIN)/python -m pytest tests/faults --full --timeout 1200 $(ARGS)
 
 faults-short: $(READY)
-	$(BIN)/python -m pytest tests/faults -n 4 --dist worksteal --timeout 300 $(ARGS)
+	$(BIN)/python -m pytest tests/faults -n 3 --dist worksteal --timeout 300 $(ARGS)
 
 # Half an hour of everyday load; the memory must stay flat.
 soak: $(READY)

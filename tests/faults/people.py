@@ -234,7 +234,11 @@ def audit(
 
 
 def audit_once_settled(look: Callable[[], Audit], *, within: float) -> Audit:
-    """Look until every promise is kept; returns the last audit, clean or not."""
+    """Look until every promise is kept; returns the last audit, clean or not.
+
+    Where MLflow took longer than an attempt waits, a late write may stand for up to a minute, until
+    the last look: ``within`` must be longer than that.
+    """
     deadline = time.monotonic() + within
     while not (seen := look()).is_clean() and time.monotonic() < deadline:
         time.sleep(0.3)

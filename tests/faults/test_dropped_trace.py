@@ -49,6 +49,6 @@ def test_a_dropped_trace_is_shown_and_hurts_nobody(
     assert gone
     assert status["undeliverable"] == len(gone)
     assert status["last_error"] == "RESOURCE_DOES_NOT_EXIST"
-    assert seen.is_clean(), seen
+    assert seen.is_clean(), str(seen)
     assert seen.promised >= 20
     assert all(isinstance(key, Key) for key in deliverable)

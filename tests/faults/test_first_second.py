@@ -36,6 +36,6 @@ def test_ratings_in_the_first_second_all_land(
         answered_202=accepted,
         delivered_within_seconds=round(seconds, 1),
     )
-    assert seen.is_clean(), seen
+    assert seen.is_clean(), str(seen)
     assert crowd.refused == []
     assert seen.promised == scale.first_second_ratings

@@ -38,11 +38,11 @@ def test_kills_under_load_lose_nothing(
         time.sleep(1)
     app.wait_until_settled(within=60)
     seen = audit_once_settled(
-        lambda: audit(mlflow_server.url, experiment_id, crowd.promises()), within=45
+        lambda: audit(mlflow_server.url, experiment_id, crowd.promises()), within=100
     )
     said = sum(map(len, crowd.made.values()))
     note("2", f"killed {scale.kills} times under load", seen, ratings=said, seed=SEED)
-    assert seen.is_clean(), seen
+    assert seen.is_clean(), str(seen)
     assert crowd.refused == []
 
 
@@ -110,10 +110,10 @@ def test_death_between_mlflows_write_and_ours_doubles_nothing(
         crowd.rate(answer)  # the same person says it once more, to whoever answers now
     app.wait_until_settled(within=60)
     seen = audit_once_settled(
-        lambda: audit(mlflow_server.url, experiment_id, crowd.promises()), within=45
+        lambda: audit(mlflow_server.url, experiment_id, crowd.promises()), within=100
     )
     note("2", "killed between MLflow's write and the ledger's", seen)
-    assert seen.is_clean(), seen
+    assert seen.is_clean(), str(seen)
 
 
 def rate_async(url: str, trace_id: str, person: str) -> None:

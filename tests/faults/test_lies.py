@@ -124,7 +124,7 @@ def test_what_was_stored_and_denied_is_not_doubled(
         denied=len(answers),
         copies_by_mlflows_own_client=by_mlflows_client,
     )
-    assert seen.is_clean(), seen
+    assert seen.is_clean(), str(seen)
     assert by_mlflows_client == 2, "the fault would harm nobody"
 
 
@@ -160,7 +160,7 @@ def test_a_create_that_lands_after_the_withdrawal_does_not_stay(
     seen = lied_to.audit(crowd)
     note("6", "a create lands after its withdrawal", seen, landed=landed)
     assert landed == len(answers), "the fault would harm nobody"
-    assert seen.is_clean(), seen
+    assert seen.is_clean(), str(seen)
 
 
 def test_lies_at_random_change_nothing(
@@ -193,7 +193,7 @@ def test_lies_at_random_change_nothing(
         settled_within_seconds=round(settled, 1),
         seed=seed,
     )
-    assert seen.is_clean(), seen
+    assert seen.is_clean(), str(seen)
     assert crowd.refused == []
     assert sum(lies.values()) > 10, lies
 

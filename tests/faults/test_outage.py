@@ -59,7 +59,7 @@ def test_an_outage_loses_nothing(
         of_a_plain_loop=round(ratio, 2),
         **others.figures(way),
     )
-    assert seen.is_clean(), seen
+    assert seen.is_clean(), str(seen)
     assert len({answer.person for answer in answers}) >= 20
     assert crowd.refused == []
     assert crowd.unavailable == 0

@@ -49,7 +49,7 @@ def test_the_newest_of_two_ledgers_remains(
         lambda: audit_whatever_the_id(mlflow_server.url, experiment_id, newest), within=60
     )
     note("10", "two replicas with ledgers of their own", seen, clicks=CLICKS * len(answers))
-    assert seen.is_clean(), seen
+    assert seen.is_clean(), str(seen)
 
 
 def audit_whatever_the_id(

@@ -25,7 +25,7 @@ def test_a_stop_delivers_what_waits_for_its_traces(
         lambda: audit(mlflow_server.url, experiment_id, crowd.promises()), within=5
     )
     note("stop", "SIGTERM within the export gap", seen, stopped_after_s=round(seconds, 1))
-    assert seen.is_clean(), seen
+    assert seen.is_clean(), str(seen)
     assert seconds < PLATFORMS_PATIENCE_SECONDS
 
 
@@ -49,5 +49,5 @@ def test_a_stop_in_an_outage_leaves_everything_for_the_next_start(
         lambda: audit(own_mlflow_server.url, experiment_id, crowd.promises()), within=60
     )
     note("stop", "SIGTERM while MLflow hangs", seen, stopped_after_s=round(seconds, 1))
-    assert seen.is_clean(), seen
+    assert seen.is_clean(), str(seen)
     assert seconds < PLATFORMS_PATIENCE_SECONDS

@@ -26,7 +26,7 @@ def test_toggling_through_four_workers(
     seconds = toggle(crowd, mlflow_server, experiment_id)
     seen = settled(crowd, [app], mlflow_server, experiment_id)
     note("4", "toggled 50 times, 4 workers", seen, in_seconds=seconds)
-    assert seen.is_clean(), seen
+    assert seen.is_clean(), str(seen)
 
 
 def test_toggling_through_two_replicas(
@@ -51,7 +51,7 @@ def test_toggling_through_two_replicas(
         seconds = toggle(crowd, mlflow_server, experiment_id)
         seen = settled(crowd, replicas, mlflow_server, experiment_id)
     note("4", "toggled 50 times, 2 replicas on PostgreSQL", seen, in_seconds=seconds)
-    assert seen.is_clean(), seen
+    assert seen.is_clean(), str(seen)
 
 
 def toggle(crowd: People, mlflow_server: MlflowServer, experiment_id: str) -> float:
