@@ -45,6 +45,12 @@ def stars(rating: Locator, dimension: str) -> Locator:
     return rating.get_by_role("radiogroup", name=dimension).get_by_role("radio")
 
 
+async def ready(rating: Locator) -> None:
+    """Wait until the component knows whom it belongs to and what was said before."""
+    await expect(rating).to_be_attached()
+    await rating.page.wait_for_load_state("networkidle")
+
+
 async def says(rating: Locator, text: str) -> None:
     """Wait until the component's status says this."""
     await expect(rating.get_by_role("status")).to_have_text(text, timeout=15_000)

@@ -6,7 +6,18 @@ from playwright.async_api import expect
 
 from tests.component.conftest import IN_BROWSER, Visitor
 from tests.component.host import Host
-from tests.component.parts import chip, comment, correction, down, pressed, saved, says, send, up
+from tests.component.parts import (
+    chip,
+    comment,
+    correction,
+    down,
+    pressed,
+    ready,
+    saved,
+    says,
+    send,
+    up,
+)
 from tests.support.rating import assessments_of, eventually, held, stored_trace
 
 pytestmark = IN_BROWSER
@@ -22,6 +33,7 @@ async def test_a_click_lands(ann: Visitor, host: Host) -> None:
     """A thumb is shown at once, sent once, and on the trace."""
     trace_id = stored_trace()
     rating = await ann.rating_of(trace_id)
+    await ready(rating)  # before it is read, there may be a correction to withdraw
     await up(rating).click()
     await pressed(up(rating))
     await saved(rating)
@@ -33,6 +45,7 @@ async def test_a_double_click_is_one_rating(ann: Visitor, host: Host) -> None:
     """Who double-clicks means yes, not yes and no."""
     trace_id = stored_trace()
     rating = await ann.rating_of(trace_id)
+    await ready(rating)  # before it is read, there may be a correction to withdraw
     await up(rating).dblclick()
     await saved(rating)
     await pressed(up(rating))
@@ -45,6 +58,7 @@ async def test_clicks_in_a_hurry_end_with_the_last(ann: Visitor, host: Host) -> 
     host.is_held = True
     trace_id = stored_trace()
     rating = await ann.rating_of(trace_id)
+    await ready(rating)  # before it is read, there may be a correction to withdraw
     for thumb in (up, down, up, down):
         await thumb(rating).click()
     await says(rating, "Saving…")

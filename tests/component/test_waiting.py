@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, Page, Route, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.component.conftest import IN_BROWSER, Visitor, component
 from tests.component.host import Host
@@ -15,6 +15,7 @@ from tests.component.parts import (
     correction,
     down,
     pressed,
+    ready,
     saved,
     says,
     send,
@@ -29,12 +30,6 @@ pytestmark = IN_BROWSER
 WAITING = "Not sent yet: kept here until the server can be reached."
 # What a page on plain HTTP finds: no locks.
 WITHOUT_LOCKS = "delete Navigator.prototype.locks"
-
-
-async def ready(rating: Locator) -> None:
-    """Wait until the component knows whom it belongs to and what was said before."""
-    await expect(rating).to_be_attached()
-    await rating.page.wait_for_load_state("networkidle")
 
 
 async def kept(page: Page) -> int:
