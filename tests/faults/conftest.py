@@ -59,7 +59,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     """Print the table that ``docs/reliability.md`` shows."""
     file = Path(os.environ[_FIGURES])
-    if not file.exists():
+    is_worker = hasattr(terminalreporter.config, "workerinput")  # nobody sees what it prints
+    if is_worker or not file.exists():
         return
     rows = sorted(map(json.loads, file.read_text().splitlines()), key=lambda row: row["order"])
     terminalreporter.write_sep("=", "faults")
