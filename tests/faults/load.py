@@ -1,6 +1,5 @@
 """Load that goes on while a fault is caused, and everything people do at once."""
 
-import random
 import threading
 import time
 from collections import deque
@@ -89,4 +88,4 @@ class DailyLife:
     def _recent_answer(self) -> Answer | None:
         young = time.monotonic() - self.rated_for_seconds
         recent = [answer for at, answer in list(self._recent) if at > young]
-        return random.choice(recent) if recent else None
+        return self.crowd.random.choice(recent) if recent else None
