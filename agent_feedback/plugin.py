@@ -20,7 +20,7 @@ from agent_feedback.errors import ConfigurationError
 from agent_feedback.identity.headers import normalise
 from agent_feedback.model import Identity, Turn
 from agent_feedback.service.forms import RatingForm
-from agent_feedback.service.service import Receipt, Submission
+from agent_feedback.service.receipts import Receipt, Submission
 from agent_feedback.service.targets import Target
 from agent_feedback.settings import Settings
 from agent_feedback.web.cross_origin import CrossOriginMiddleware

@@ -10,18 +10,17 @@ import logging
 import random
 import threading
 import time
-from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable
 from functools import partial
 
-from agent_feedback.delivery.attempt import Attempt, Delivered, OutOfTime
+from agent_feedback.delivery.attempt import Attempt, OutOfTime
 from agent_feedback.delivery.availability import Availability
+from agent_feedback.delivery.expectations import Expectations
 from agent_feedback.delivery.reconciliation import after_failure
 from agent_feedback.doors.assessments import Assessments, StoreError, Trouble
 from agent_feedback.errors import Unavailable
 from agent_feedback.guard import origin_of
 from agent_feedback.ledger.delivery_queue import Claim, DeliveryQueue
-from agent_feedback.model import Rating, RatingKey
 from agent_feedback.threads import DaemonThreads
 
 logger = logging.getLogger(__name__)
@@ -53,6 +52,7 @@ class Delivery:
         is_open: Callable[[str], bool],
         retention_days: float,
     ) -> None:
+        self.expectations = Expectations()
         self._queue = queue
         self._is_open = is_open
         self._retention_days = retention_days
@@ -65,7 +65,6 @@ class Delivery:
         self._dispatcher: threading.Thread | None = None
         self._lock = threading.Lock()
         self._under_way = 0
-        self._receipts: dict[RatingKey, list[tuple[int, Future[Delivered]]]] = {}
         self._next_purge = time.monotonic() + 60.0
 
     @property
@@ -109,22 +108,6 @@ class Delivery:
     def wake(self) -> None:
         """Something may be due."""
         self._wake.set()
-
-    def expect(self, ratings: Sequence[Rating]) -> list[Future[Delivered]]:
-        """A future for each rating, done when MLflow holds its revision or a later one."""
-        receipts: list[Future[Delivered]] = [Future() for _ in ratings]
-        with self._lock:
-            for rating, receipt in zip(ratings, receipts, strict=True):
-                self._receipts.setdefault(rating.key, []).append((rating.revision, receipt))
-        return receipts
-
-    def forget(self, ratings: Sequence[Rating], receipts: Collection[Future[Delivered]]) -> None:
-        """Nobody waits for these any more."""
-        with self._lock:
-            for rating in ratings:
-                left = [w for w in self._receipts.pop(rating.key, []) if w[1] not in receipts]
-                if left:
-                    self._receipts[rating.key] = left
 
     def deliver_now(self, lease: str) -> None:
         """Deliver rows that were leased with their change, without their being claimed."""
@@ -220,7 +203,7 @@ class Delivery:
             self._queue.release(claim)
             return
         try:
-            self._resolve(claim.rating.key, self._attempt.deliver(claim))
+            self.expectations.fulfil(claim.rating.key, self._attempt.deliver(claim))
         except OutOfTime:
             self._queue.release(claim)
         except StoreError as error:
@@ -251,13 +234,3 @@ class Delivery:
             unsettled=retry.unsettled,
             refused=retry.refused,
         )
-
-    def _resolve(self, key: RatingKey, delivered: Delivered) -> None:
-        with self._lock:
-            waiting = self._receipts.pop(key, [])
-            left = [item for item in waiting if item[0] > delivered.revision]
-            if left:
-                self._receipts[key] = left
-        for revision, receipt in waiting:
-            if revision <= delivered.revision and receipt.set_running_or_notify_cancel():
-                receipt.set_result(delivered)

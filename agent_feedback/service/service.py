@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from agent_feedback.delivery import desired_state
 from agent_feedback.delivery.attempt import Delivered
 from agent_feedback.delivery.delivery import Delivery
 from agent_feedback.delivery.desired_state import Transition
+from agent_feedback.delivery.expectations import Expectation
 from agent_feedback.delivery.reconciliation import is_mine
 from agent_feedback.doors.assessments import Assessments, StoreError, Trouble
 from agent_feedback.errors import ConfigurationError, RatingNotFound, Unavailable
@@ -35,47 +36,10 @@ from agent_feedback.model import (
     StoredTrace,
 )
 from agent_feedback.service.forms import Forms, RatingForm
+from agent_feedback.service.receipts import Receipt, Submission
 from agent_feedback.service.targets import Rateable, Target, Targets, session_name
 from agent_feedback.settings import Settings
 from agent_feedback.threads import DaemonThreads
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """One rating as an answer shows it; field by field the routes' success body.
-
-    ``value`` is in the units of the routes: a thumb's bool, a dimension's stars, a correction's
-    text, ``None`` for a comment (its text is the rationale) and for a withdrawn rating.
-    ``updated_at`` is ISO 8601 in UTC.
-    """
-
-    status: str
-    trace_id: str
-    client_request_id: str | None
-    name: str
-    value: bool | float | str | None
-    rationale: str | None
-    reasons: tuple[str, ...]
-    assessment_id: str
-    revision: int
-    updated_at: str
-    correction: Receipt | None = None
-    created: bool = field(default=False, compare=False)
-    """Whether there was no such rating before. Not in the body: the status code says it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Submission:
-    """Ratings that are durable and on their way to MLflow.
-
-    ``awaited`` are done when MLflow holds their ratings; it is empty where waiting is in vain,
-    because the trace is still in its export gap.
-    """
-
-    ratings: Sequence[Rating]
-    awaited: Sequence[Future[Delivered]]
-    receipts: Callable[[], list[Receipt]]
-    """What to answer now: "ok" for what MLflow is known to hold, "pending" for the rest."""
 
 
 class Service:
@@ -219,25 +183,41 @@ class Service:
 
         at_once = not self._delivery.is_away and self._is_stored(trace, transitions)
         lease = new_lease() if at_once else None
-        ratings = self._ledger.change(
-            {key: noted(key, transition) for key, transition in transitions.items()},
-            lease=lease,
-        )
-        changed = [rating for rating in ratings if rating.pending]
-        awaited = self._delivery.expect(changed) if at_once else []
-        if lease is not None:
-            self._delivery.deliver_now(lease)
-        elif changed:
-            self._delivery.start()
-            self._delivery.wake()
+        expected = self._delivery.expectations.begin(transitions if at_once else ())
+        try:
+            ratings = self._ledger.change(
+                {key: noted(key, transition) for key, transition in transitions.items()},
+                lease=lease,
+            )
+            awaited = self._awaited(ratings, expected)
+            if lease is not None:
+                self._delivery.deliver_now(lease)
+            elif any(rating.pending for rating in ratings):
+                self._delivery.start()
+                self._delivery.wake()
+        except BaseException:
+            self._delivery.expectations.forget(expected.values())
+            raise
         self._tell_hook([rating for rating in ratings if rating is not before[rating.key]])
-        known = dict(zip((rating.key for rating in changed), awaited, strict=False))
 
         def receipts() -> list[Receipt]:
-            self._delivery.forget(changed, awaited)
-            return [self._receipt(r, known.get(r.key), before[r.key]) for r in ratings]
+            self._delivery.expectations.forget(expected.values())
+            return [self._receipt(r, awaited.get(r.key), before[r.key]) for r in ratings]
 
-        return Submission(ratings, awaited, receipts)
+        return Submission(ratings, list(awaited.values()), receipts)
+
+    def _awaited(
+        self, ratings: Sequence[Rating], expected: Mapping[RatingKey, Expectation]
+    ) -> dict[RatingKey, Future[Delivered]]:
+        """What there is to wait for now that the revisions are known."""
+        expectations = self._delivery.expectations
+        revisions = {rating.key: rating.revision for rating in ratings if rating.pending}
+        expectations.forget([each for key, each in expected.items() if key not in revisions])
+        return {
+            key: expectations.of(expected[key], revision)
+            for key, revision in revisions.items()
+            if key in expected
+        }
 
     def _is_stored(self, trace: Rateable, keys: Collection[RatingKey]) -> bool:
         """Whether MLflow has the trace by all experience, so that waiting for it makes sense."""

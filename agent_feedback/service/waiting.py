@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from agent_feedback.errors import TraceNotFound, Unavailable
-from agent_feedback.service.service import Submission
+from agent_feedback.service.receipts import Submission
 
 T = TypeVar("T")
 

@@ -17,7 +17,8 @@ from agent_feedback.errors import FeedbackError, IdentityRequired, InvalidFeedba
 from agent_feedback.identity.callers import Callers
 from agent_feedback.model import CORRECTION, Identity
 from agent_feedback.service.forms import LONGEST_CORRECTION, LONGEST_RATIONALE, RatingForm
-from agent_feedback.service.service import Receipt, Service, Submission
+from agent_feedback.service.receipts import Receipt, Submission
+from agent_feedback.service.service import Service
 from agent_feedback.service.targets import Target
 from agent_feedback.service.waiting import Waiting
 from agent_feedback.settings import Settings

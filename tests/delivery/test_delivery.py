@@ -2,11 +2,15 @@
 
 import logging
 import time
+from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
 
+from agent_feedback.delivery.attempt import Delivered
 from agent_feedback.delivery.delivery import Delivery
+from agent_feedback.delivery.expectations import Expectations
 from agent_feedback.doors.assessments import Trouble
 from agent_feedback.ledger import delivery_queue
 from agent_feedback.ledger.delivery_queue import DeliveryQueue, new_lease
@@ -22,6 +26,12 @@ from tests.support.rating import eventually
 def rated(ledger: Ledger, *rated_keys: RatingKey) -> list[Rating]:
     """Write first ratings as of now."""
     return rated_at(ledger, *rated_keys, changed_at=int(time.time() * 1000))
+
+
+def expect(delivery: Delivery, ratings: Sequence[Rating]) -> list[Future[Delivered]]:
+    """Wait for these ratings."""
+    begun = delivery.expectations.begin([rating.key for rating in ratings])
+    return [delivery.expectations.of(begun[each.key], each.revision) for each in ratings]
 
 
 def state_of(ledger: Ledger) -> Rating:
@@ -59,7 +69,7 @@ def test_a_receipt_comes_when_mlflow_has_it(
     """Handed over with its change, a rating is delivered at once, and who waits is told its id."""
     lease = new_lease()
     (rating,) = ledger.change({KEY: flipped}, lease=lease)
-    (receipt,) = delivery.expect([rating])
+    (receipt,) = expect(delivery, [rating])
     delivery.deliver_now(lease)
     delivered = receipt.result(5)
     assert (delivered.revision, delivered.assessment_id) == (1, rating.assessment_id)
@@ -71,17 +81,37 @@ def test_a_later_revision_answers_for_an_earlier_one(ledger: Ledger, delivery: D
     """Who waits for a revision that was overtaken is told of the one that overtook it."""
     first = rated(ledger)
     second = ledger.change({KEY: flipped})
-    receipts = [*delivery.expect(first), *delivery.expect(second)]
+    receipts = [*expect(delivery, first), *expect(delivery, second)]
     delivery.start()
     assert [receipt.result(5).revision for receipt in receipts] == [2, 2]
 
 
 def test_nobody_is_told_who_stopped_waiting(ledger: Ledger, delivery: Delivery) -> None:
-    """A forgotten receipt stays open and is not kept."""
-    ratings = rated(ledger)
-    receipts = delivery.expect(ratings)
-    delivery.forget(ratings, receipts)
-    assert delivery._receipts == {}
+    """Who is forgotten is not told, and not kept."""
+    (rating,) = rated(ledger)
+    begun = delivery.expectations.begin([KEY])
+    stored = delivery.expectations.of(begun[KEY], rating.revision)
+    delivery.expectations.forget(begun.values())
+    assert len(delivery.expectations) == 0
+    delivery.expectations.fulfil(KEY, Delivered(rating.revision, rating.assessment_id))
+    assert not stored.done()
+
+
+def test_a_delivery_between_change_and_waiting_is_heard() -> None:
+    """A revision that another request's worker stores before this one waits for it is told of."""
+    expectations = Expectations()
+    begun = expectations.begin([KEY])
+    expectations.fulfil(KEY, Delivered(1, "a-1"))
+    expectations.fulfil(KEY, Delivered(2, "a-1"))
+    assert expectations.of(begun[KEY], 2).result(0) == Delivered(2, "a-1")
+    assert len(expectations) == 0
+    begun = expectations.begin([KEY])
+    expectations.fulfil(KEY, Delivered(2, "a-1"))
+    waiting = expectations.of(begun[KEY], 3)
+    assert not waiting.done()
+    expectations.fulfil(KEY, Delivered(3, "a-1"))
+    assert waiting.result(0) == Delivered(3, "a-1")
+    assert len(expectations) == 0
 
 
 @pytest.mark.parametrize("replaces_ids", [False, True])
@@ -134,16 +164,16 @@ def test_a_store_that_replaces_ids_is_no_adoption(
 ) -> None:
     """A new rating is new, whatever the store calls it; change and withdrawal find it."""
     store.replaces_ids = True
-    (receipt,) = delivery.expect(rated(ledger))
+    (receipt,) = expect(delivery, rated(ledger))
     delivery.start()
     delivered = receipt.result(5)
     assert not delivered.adopted
     assert [delivered.assessment_id] == list(store.held())
-    (receipt,) = delivery.expect(ledger.change({KEY: flipped}))
+    (receipt,) = expect(delivery, ledger.change({KEY: flipped}))
     delivery.wake()
     assert receipt.result(5).assessment_id == delivered.assessment_id
     assert store.held() == {delivered.assessment_id: False}
-    (receipt,) = delivery.expect(ledger.change({KEY: withdrawn}))
+    (receipt,) = expect(delivery, ledger.change({KEY: withdrawn}))
     delivery.wake()
     receipt.result(5)
     assert store.held() == {}
@@ -154,7 +184,7 @@ def test_what_the_person_made_elsewhere_is_adopted(
 ) -> None:
     """An assessment by another path is changed in place, and its id is the one to show."""
     store.traces[KEY.trace_id]["a-elsewhere"] = assessment("a-elsewhere", False)
-    (receipt,) = delivery.expect(rated(ledger))
+    (receipt,) = expect(delivery, rated(ledger))
     delivery.start()
     assert receipt.result(5).adopted
     assert settled(queue)

@@ -14,7 +14,7 @@ from mlflow.tracing.client import TracingClient
 
 from agent_feedback.errors import RatingNotFound
 from agent_feedback.model import COMMENT, CORRECTION, THUMB, Content, Identity
-from agent_feedback.service.service import Receipt
+from agent_feedback.service.receipts import Receipt
 from agent_feedback.service.targets import Target
 from tests.faults.mortal_app import MortalApp
 from tests.faults.people import Audit

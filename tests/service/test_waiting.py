@@ -11,7 +11,7 @@ import pytest
 from agent_feedback import FeedbackError, RatingNotFound, TraceNotFound, Unavailable
 from agent_feedback.delivery.attempt import Delivered
 from agent_feedback.service import waiting as waiting_module
-from agent_feedback.service.service import Submission
+from agent_feedback.service.receipts import Submission
 from agent_feedback.service.waiting import Waiting
 
 
