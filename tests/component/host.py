@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +54,8 @@ class Host:
     """How long every write takes, in seconds."""
     is_held: bool = False
     """Whether writes wait until this is false again."""
+    are_readings_held: bool = False
+    """Whether what was read is sent only when this is false again."""
     body: str = ""
     attributes: str = ""
 
@@ -72,7 +74,8 @@ class Host:
     def start_afresh(self) -> None:
         """Forget the test before."""
         self.seen.clear()
-        self.delay, self.is_held, self.body, self.attributes = 0.0, False, "", ""
+        self.delay, self.body, self.attributes = 0.0, "", ""
+        self.is_held = self.are_readings_held = False
 
     def page(self) -> Response:
         """The page as the test wants it."""
@@ -101,8 +104,7 @@ class Observer:
         self._host.seen.append(Seen(scope["method"], scope["path"], query, said))
         if scope["method"] != "GET":
             await asyncio.sleep(self._host.delay)
-            while self._host.is_held:  # noqa: ASYNC110 - another thread lets it go
-                await asyncio.sleep(0.02)
+            await _until(lambda: not self._host.is_held)
         given = False
 
         async def replay() -> Message:
@@ -112,7 +114,17 @@ class Observer:
             given = True
             return {"type": "http.request", "body": body, "more_body": False}
 
-        await self._app(scope, replay, send)
+        async def send_in_time(message: Message) -> None:
+            if (scope["method"], scope["path"]) == ("GET", "/feedback"):
+                await _until(lambda: not self._host.are_readings_held)
+            await send(message)
+
+        await self._app(scope, replay, send_in_time)
+
+
+async def _until(is_so: Callable[[], bool]) -> None:
+    while not is_so():  # noqa: ASYNC110 - another thread lets it go
+        await asyncio.sleep(0.02)
 
 
 @contextmanager

@@ -8,8 +8,19 @@ from playwright.async_api import Route, expect
 
 from tests.component.conftest import IN_BROWSER, Visitor, component
 from tests.component.host import Host
-from tests.component.parts import again, comment, down, pressed, saved, says, send, state, up
-from tests.support.rating import ANN, BOB, held, stored_trace
+from tests.component.parts import (
+    again,
+    comment,
+    down,
+    pressed,
+    ready,
+    saved,
+    says,
+    send,
+    state,
+    up,
+)
+from tests.support.rating import ANN, BOB, eventually, held, stored_trace
 
 pytestmark = IN_BROWSER
 
@@ -59,8 +70,24 @@ async def test_a_slow_server_is_not_waited_for(ann: Visitor, host: Host) -> None
     assert await state(rating) == "saved"
 
 
-async def test_a_rating_before_mlflow_has_the_trace_is_on_its_way(ann: Visitor) -> None:
-    """What is durable and not yet in MLflow is told apart, and read back as that."""
+async def test_a_click_is_newer_than_what_was_read_before_it(ann: Visitor, host: Host) -> None:
+    """What the server read before a click, and sends after it, takes nothing of the click back."""
+    host.are_readings_held = True
+    rating = await ann.rating_of(stored_trace())
+    await asyncio.to_thread(eventually, host.reads, bool)
+    await up(rating).click()
+    await saved(rating)
+    host.are_readings_held = False
+    await asyncio.to_thread(eventually, host.reads, lambda reads: len(reads) == 2)
+    await ready(rating)
+    await pressed(up(rating))
+    await saved(rating)
+    assert len(host.reads()) == 2
+
+
+async def test_a_rating_before_mlflow_has_the_trace_is_on_its_way(ann: Visitor, host: Host) -> None:
+    """What is durable and not yet in MLflow is told apart, until it is read that MLflow has it."""
+    host.are_readings_held = True
     page = await ann.open("<agent-feedback></agent-feedback>")
     rating = page.locator("agent-feedback")
     await rating.evaluate(
@@ -80,6 +107,11 @@ async def test_a_rating_before_mlflow_has_the_trace_is_on_its_way(ann: Visitor) 
     await up(rating).click()
     await says(rating, "Thank you. Saved, on its way.")
     assert await state(rating) == "pending"
+    trace_id = await rating.get_attribute("trace-id")
+    assert trace_id is not None
+    await asyncio.to_thread(eventually, lambda: held(trace_id), bool)
+    host.are_readings_held = False
+    await saved(rating)
 
 
 async def test_what_is_refused_rolls_back_with_its_reason(ann: Visitor) -> None:

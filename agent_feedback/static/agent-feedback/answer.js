@@ -23,6 +23,7 @@ export class Answer {
   slots = { thumb: NOTHING }; // what the person chose
   #saved = { thumb: NOTHING }; // what the server confirmed
   #isRead = false;
+  #clicks = 0;
   #newest = {}; // slot → the id of its newest click
   #underWay = new Set();
   #views = new Set();
@@ -66,22 +67,24 @@ export class Answer {
   }
 
   async read() {
-    const newest = { ...this.#newest };
+    const clicks = this.#clicks;
     const ratings = await ratingsOf(this.target).catch(() => {});
-    if (!ratings) return;
+    if (!ratings) return undefined;
+    if (clicks !== this.#clicks) return this.read(); // it is older
     const shown = { ...this.slots };
     const found = slotsOf(ratings);
     const waiting = this.#waiting().map(({ slot }) => slot);
     for (const slot of Object.keys({ ...shown, ...found })) {
       this.#saved[slot] = found[slot];
-      const isBusy = this.#newest[slot] !== newest[slot] || waiting.includes(slot);
-      if (!isBusy) this.slots[slot] = found[slot];
+      if (!waiting.includes(slot)) this.slots[slot] = found[slot];
     }
     this.#isRead = true;
-    const isTold = ["failed", "saved"].includes(this.status.state) && same(this.slots, shown);
-    if (this.#underWay.size || this.#showWaiting() || isTold) return;
-    const state = ratings.some(({ status }) => status === "pending") ? "pending" : "ready";
-    this.#tell({ state, note: state });
+    if (this.#underWay.size || this.#showWaiting()) return undefined;
+    const told = same(this.slots, shown) && this.status.state;
+    if (["failed", "saved"].includes(told)) return undefined;
+    let state = told === "pending" ? "saved" : "ready";
+    if (ratings.some(({ status }) => status === "pending")) state = "pending";
+    return this.#tell({ state, note: state });
   }
 
   /** Another tab stored or sent a click. */
@@ -91,19 +94,21 @@ export class Answer {
 
   async #send(entry, hasWaited) {
     const { slot, wanted, id } = entry;
+    this.#clicks += 1;
     this.#newest[slot] = id;
     this.#underWay.add(id);
     this.slots[slot] = wanted;
     const isHeard = () => this.#newest[slot] === id && !isSilent(slot);
     if (isHeard()) this.#tell({ state: "saving" });
     try {
-      const answer = await carryOut(entry, hasWaited);
-      this.#underWay.delete(id);
+      const answer = await carryOut(entry, hasWaited).finally(() => {
+        this.#clicks += 1;
+        this.#underWay.delete(id);
+      });
       if (answer !== REPLACED) return this.#settle(entry, answer, isHeard());
       if (isHeard()) this.follow();
       return REPLACED;
     } catch (error) {
-      this.#underWay.delete(id);
       const { status, message } = error;
       if (error.isAway && keep(entry)) {
         retryLater(error.retryAfter);
@@ -191,7 +196,7 @@ function slotsOf(ratings) {
   return slots;
 }
 
-/** What makes the server say what a click says, whatever those that it replaces said. */
+/** Makes the server say what a click says, whatever those before it said. */
 function requestsFor({ target, slot, wanted }, clicks) {
   const post = (body) => ["POST", "", { ...target, ...body }];
   const withdraw = (dimension) =>

@@ -45,7 +45,7 @@ STYLES.replaceSync(`
   .chip { border-radius: 2rem; min-block-size: 1.75rem; }
   textarea { display: block; inline-size: 100%; min-block-size: 2.25rem; max-block-size: 10rem;
     padding: .375rem .75rem; resize: vertical; field-sizing: content;
-    border-color: color-mix(in srgb, currentColor 54%, transparent); }
+    border-color: var(--_muted); }
   .send, .send:enabled:hover { border-color: var(--_accent); background: var(--_accent); color: var(--_on-accent); }
   @media (pointer: coarse) {
     :host { --_size: var(--agent-feedback-size, 2.75rem); }
