@@ -36,7 +36,7 @@ lint: $(READY)
 
 # The component and the chat page, in a real Chromium; skipped with the reason where there is none.
 browser: $(READY)
-	$(BIN)/python -m pytest tests/component tests/browser -n 2 --dist loadfile --timeout 300 $(ARGS)
+	$(BIN)/python -m pytest tests/component tests/browser -n 3 --dist loadfile --timeout 300 $(ARGS)
 
 # Every fault at full length, one at a time: about 25 minutes. The short form is what CI runs.
 faults: $(READY)

@@ -1,7 +1,9 @@
 """The parts that tests share. Each is the real thing on loopback, unless its name says fake."""
 
 import contextlib
+import fcntl
 import os
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
@@ -51,7 +53,17 @@ def no_inherited_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def empty_mlflow_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give an SQLite file that has MLflow's tables and nothing in them, to be copied."""
-    return create_empty_store(tmp_path_factory.mktemp("mlflow-store") / "empty.db")
+    mine = tmp_path_factory.mktemp("mlflow-store") / "empty.db"
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return create_empty_store(mine)
+    # Making it takes seconds, also of the other workers, who need the same.
+    everybodys = tmp_path_factory.getbasetemp().with_name("empty-mlflow-store.db")
+    with everybodys.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not everybodys.exists():
+            create_empty_store(everybodys)
+    shutil.copy(everybodys, mine)
+    return mine
 
 
 @pytest.fixture
