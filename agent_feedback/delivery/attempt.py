@@ -7,15 +7,18 @@ sign of it, and else later, when it costs nobody's patience.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agent_feedback.delivery.reconciliation import Plan, plan
 from agent_feedback.doors.assessments import Assessments, StoreError, Trouble, changed_at
 from agent_feedback.doors.bounded_store import ATTEMPT_SECONDS
 from agent_feedback.ledger.delivery_queue import Claim, DeliveryQueue
-from agent_feedback.model import Rating
+from agent_feedback.model import Rating, StoredTrace
 
 _MARGIN_SECONDS = 3.0
+# As long as a look and the write that follows it may take anyway.
+_FRESH_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,22 @@ class Delivered:
     assessment_id: str
     adopted: bool = False
     """It changed what the person had written by another path."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Traces as MLflow had them a moment ago; ``at`` is monotonic, in seconds."""
+
+    traces: Mapping[str, StoredTrace]
+    at: float
+
+    def trace(self, trace_id: str) -> StoredTrace | None:
+        """The trace, while it may be taken for what is there now."""
+        is_fresh = time.monotonic() - self.at < _FRESH_SECONDS
+        return self.traces.get(trace_id) if is_fresh else None
+
+
+NOTHING_SEEN = Seen({}, 0.0)
 
 
 class OutOfTime(Exception):
@@ -44,22 +63,33 @@ class Attempt:
         self._store = store
         self._queue = queue
 
-    def deliver(self, claim: Claim) -> Delivered:
+    def look_ahead(self, claims: Sequence[Claim]) -> Seen:
+        """Look at the traces of several claims at once, as far as MLflow does that."""
+        at = time.monotonic()
+        return Seen(self._store.look_at_all({c.rating.key.trace_id for c in claims}), at)
+
+    def deliver(self, claim: Claim, seen: Seen) -> Delivered:
         """Do what is missing, and settle the claim.
+
+        Args:
+            claim: The rating to deliver.
+            seen: What was seen of its trace already, if anything was.
 
         Raises:
             StoreError: MLflow did not do it, or did not say so.
             OutOfTime: the claim has been held for so long that nothing more was begun.
         """
         rating = claim.rating
-        steps = self._plan(claim, rating)
+        steps = self._plan(claim, rating, seen)
         kept = self._carry_out(claim, steps)
         # A replica with a ledger of its own may create one at this moment too. Neither sees the
         # other's before; whoever looks when both are over does. And that something was deleted is
         # said by an empty answer, which anything that stands before MLflow may give.
         look_again = steps.create or bool(steps.delete)
         if steps.yield_to is None and self._is_suspicious(steps, kept, rating):
-            after = self._plan(claim, replace(rating, store_id=kept, clear_first=False))
+            after = self._plan(
+                claim, replace(rating, store_id=kept, clear_first=False), NOTHING_SEEN
+            )
             self._delete(claim, after)
             look_again = steps.contested or after.contested or after.writes
             steps = replace(steps, yield_to=after.yield_to)
@@ -70,9 +100,11 @@ class Attempt:
         self._queue.settle(claim, store_id, look_again=look_again)
         return Delivered(rating.revision, kept, adopted=steps.update and kept not in rating.ids)
 
-    def _plan(self, claim: Claim, rating: Rating) -> Plan:
-        self._mind_the_lease(claim)
-        trace = self._store.look(rating.key.trace_id)
+    def _plan(self, claim: Claim, rating: Rating, seen: Seen) -> Plan:
+        trace = seen.trace(rating.key.trace_id)
+        if trace is None:
+            self._mind_the_lease(claim)
+            trace = self._store.look(rating.key.trace_id)
         # Half a trace is none: MLflow 3.10 loses the other half of what is rated before it came.
         if trace is None or not trace.is_whole:
             raise StoreError(Trouble.NOT_FOUND, "RESOURCE_DOES_NOT_EXIST")

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from agent_feedback.delivery.attempt import Attempt, OutOfTime
+from agent_feedback.delivery.attempt import NOTHING_SEEN, Attempt, OutOfTime, Seen
 from agent_feedback.delivery.availability import Availability
 from agent_feedback.delivery.expectations import Expectations
 from agent_feedback.delivery.reconciliation import after_failure
@@ -26,7 +26,7 @@ from agent_feedback.threads import DaemonThreads
 logger = logging.getLogger(__name__)
 
 _WORKERS = 4
-_CLAIM_AT_ONCE = 2 * _WORKERS
+_TOGETHER = 8
 _IDLE_SECONDS = 5.0
 _OPEN_TURN_SECONDS = 0.3
 _LAST_ATTEMPTS_SECONDS = 1.5
@@ -59,7 +59,7 @@ class Delivery:
         self._attempt = Attempt(store, queue)
         self._mlflow = Availability(store.is_there, on_return=queue.hasten)
         self._workers = DaemonThreads(_WORKERS, "agent-feedback-delivery")
-        self._room = threading.Semaphore(_CLAIM_AT_ONCE)
+        self._room = threading.Semaphore(_WORKERS)
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._dispatcher: threading.Thread | None = None
@@ -114,7 +114,7 @@ class Delivery:
         self.start()
         try:
             for claim in self._queue.held(lease):
-                self._submit(claim, self._deliver)
+                self._submit([claim], self._deliver_all)
         except Unavailable:  # claimed once their lease has run out
             logger.debug("agent_feedback: a delivery waits for its lease")
 
@@ -137,18 +137,21 @@ class Delivery:
         self._purge_sometimes()
         if pause := self._mlflow.seconds_to_wait():
             return pause
-        room = 0
-        while room < _CLAIM_AT_ONCE and self._room.acquire(blocking=False):
-            room += 1
-        claims: list[Claim] = []
+        free = 0
+        while self._room.acquire(blocking=False):
+            free += 1
+        if not free:  # whoever is done says so
+            return _IDLE_SECONDS
+        batches: list[list[Claim]] = []
         try:
-            claims = self._queue.claim(room) if room else []
+            claims = self._queue.claim(free * _TOGETHER)
+            batches = [claims[start::free] for start in range(min(free, len(claims)))]
         finally:
-            for _ in range(room - len(claims)):
+            for _ in range(free - len(batches)):
                 self._room.release()
-        for claim in claims:
-            self._submit(claim, self._deliver_claimed)
-        if claims:
+        for batch in batches:
+            self._submit(batch, self._deliver_claimed)
+        if batches:
             return 0.0
         due = self._queue.seconds_until_due()
         return _IDLE_SECONDS if due is None else min(max(due, 0.02), _IDLE_SECONDS)
@@ -168,22 +171,30 @@ class Delivery:
             return False
         return self._under_way > 0 or (due is not None and due < left)
 
-    def _submit(self, claim: Claim, deliver: Callable[[Claim], None]) -> None:
+    def _submit(self, claims: list[Claim], deliver: Callable[[list[Claim]], None]) -> None:
         with self._lock:
-            self._under_way += 1
-        self._workers.submit(partial(deliver, claim))
+            self._under_way += len(claims)
+        self._workers.submit(partial(deliver, claims))
 
     # -- the workers' threads -----------------------------------------------------------------
 
-    def _deliver_claimed(self, claim: Claim) -> None:
+    def _deliver_claimed(self, claims: list[Claim]) -> None:
         try:
-            self._deliver(claim)
+            self._deliver_all(claims)
         finally:
             self._room.release()
+            self._wake.set()
 
-    def _deliver(self, claim: Claim) -> None:
+    def _deliver_all(self, claims: list[Claim]) -> None:
+        is_open = self._mlflow.is_open and not self._stopping.is_set()
+        seen = self._attempt.look_ahead(claims) if is_open else NOTHING_SEEN
+        for claim in claims:
+            self._deliver(claim, seen)
+        self._wake.set()
+
+    def _deliver(self, claim: Claim, seen: Seen) -> None:
         try:
-            self._try_to_deliver(claim)
+            self._try_to_deliver(claim, seen)
         except Unavailable:
             logger.debug("agent_feedback: the ledger is away; the lease runs out by itself")
         except Exception as error:
@@ -193,9 +204,8 @@ class Delivery:
         finally:
             with self._lock:
                 self._under_way -= 1
-            self._wake.set()
 
-    def _try_to_deliver(self, claim: Claim) -> None:
+    def _try_to_deliver(self, claim: Claim, seen: Seen) -> None:
         if self._is_open(claim.rating.key.trace_id):
             self._queue.postpone(claim, _OPEN_TURN_SECONDS, None, attempted=False)
             return
@@ -203,7 +213,7 @@ class Delivery:
             self._queue.release(claim)
             return
         try:
-            self.expectations.fulfil(claim.rating.key, self._attempt.deliver(claim))
+            self.expectations.fulfil(claim.rating.key, self._attempt.deliver(claim, seen))
         except OutOfTime:
             self._queue.release(claim)
         except StoreError as error:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from agent_feedback.delivery import attempt
 from agent_feedback.delivery.attempt import Delivered
 from agent_feedback.delivery.delivery import Delivery
 from agent_feedback.delivery.expectations import Expectations
@@ -75,6 +76,40 @@ def test_a_receipt_comes_when_mlflow_has_it(
     assert (delivered.revision, delivered.assessment_id) == (1, rating.assessment_id)
     assert not delivered.adopted
     assert store.held() == {rating.assessment_id: True}
+
+
+def test_what_is_due_together_is_looked_at_together(
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Delivery
+) -> None:
+    """One question serves several traces; what it leaves out is looked at by itself."""
+    late, *others = keys(16)
+    store.traces = {key.trace_id: {} for key in others}
+
+    def appear(call: str) -> None:
+        if call == "look":
+            store.traces.setdefault(late.trace_id, {})
+
+    store.meanwhile = appear
+    rated(ledger, late, *others)
+    delivery.start()
+    eventually(lambda: all(store.traces.values()), bool)
+    assert [list(store.held(key.trace_id).values()) for key in (late, *others)] == [[True]] * 16
+    assert store.calls.count("look_at_all") >= 4
+    assert 1 <= store.calls.count("look") < 16
+    assert settled(queue)
+
+
+def test_what_was_seen_grows_old(
+    ledger: Ledger, store: FakeStore, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one question told is used for a moment only: later, each trace is looked at again."""
+    monkeypatch.setattr(attempt, "_FRESH_SECONDS", 0.0)
+    store.traces = {key.trace_id: {} for key in keys(8)}
+    rated(ledger, *keys(8))
+    delivery.start()
+    eventually(lambda: all(store.traces.values()), bool)
+    assert store.calls.count("look_at_all") >= 4
+    assert store.calls.count("look") >= 8
 
 
 def test_a_later_revision_answers_for_an_earlier_one(ledger: Ledger, delivery: Delivery) -> None:

@@ -13,6 +13,7 @@ from mlflow.store.tracking.rest_store import RestStore
 from mlflow.tracing.client import TracingClient
 from mlflow.tracking import fluent
 
+from agent_feedback.doors import assessments
 from agent_feedback.doors.assessments import (
     Assessments,
     StoreError,
@@ -70,6 +71,39 @@ def test_an_assessment_keeps_our_id_and_says_who(door: Assessments) -> None:
     assert Assessments(lambda: "ledger-2").is_foreign(found)
     (in_mlflow,) = assessments_of(wanted.key.trace_id)
     assert json.loads((in_mlflow.metadata or {})["agent_feedback.reasons"]) == ["complete"]
+
+
+def test_several_traces_are_looked_at_by_one_question(door: Assessments) -> None:
+    """They are as each by itself; what MLflow does not know is left out."""
+    first, second = rating(stored_trace()), rating(stored_trace())
+    door.create(first)
+    door.create(second)
+    asked = [first.key.trace_id, UNKNOWN_TRACE, second.key.trace_id]
+    looks = {trace_id: door.look(trace_id) for trace_id in asked}
+    assert looks.pop(UNKNOWN_TRACE) is None
+    assert door.look_at_all(asked) == looks
+    assert door.look_at_all(asked[:1]) == {}
+
+
+def test_a_store_that_takes_no_such_question_is_asked_one_by_one(
+    door: Assessments, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on Databricks: nothing is told, nothing fails, and it is not asked again at once."""
+    two = [stored_trace(), stored_trace()]
+    store = type(bounded_store(mlflow.get_tracking_uri()))
+    refused = []
+
+    def refuse(self: object, trace_ids: list[str]) -> None:
+        refused.append(trace_ids)
+        raise MlflowException("", error_code=databricks_pb2.NOT_IMPLEMENTED)
+
+    monkeypatch.setattr(store, "batch_get_trace_infos", refuse)
+    assert door.look_at_all(two) == {}
+    assert door.look_at_all(two) == {}
+    assert len(refused) == 1
+    monkeypatch.delattr(store, "batch_get_trace_infos")  # an older MLflow
+    monkeypatch.setattr(assessments, "_ONE_BY_ONE_SECONDS", 0.0)
+    assert Assessments(lambda: "ledger-1").look_at_all(two) == {}
 
 
 def test_an_id_is_not_taken_twice(door: Assessments) -> None:
