@@ -16,7 +16,6 @@ import httpx
 
 from tests.faults.processes import Replica
 
-_PAUSE_SECONDS = 0.1
 # The shortest wait of ours that could reach an answer is 5 s; a busy machine's hiccups are shorter.
 _UNAFFECTED_SECONDS = 3.5
 
@@ -38,10 +37,11 @@ class Seen:
 
 
 class Bystanders:
-    """One thread for each kind of request, a few requests a second."""
+    """One thread for each kind of request, which pauses after each."""
 
-    def __init__(self, app: Replica) -> None:
+    def __init__(self, app: Replica, pause_seconds: float) -> None:
         self._url = app.url
+        self._pause_seconds = pause_seconds
         self._client = httpx.Client(timeout=30)
         self._kinds: dict[str, Callable[[], bool]] = {
             "answer": self._ask,
@@ -98,7 +98,7 @@ class Bystanders:
         }
 
     def _go_on(self, kind: str) -> None:
-        while not self._over.wait(_PAUSE_SECONDS):
+        while not self._over.wait(self._pause_seconds):
             seen, begun, what = self.phases[self.phase], time.monotonic(), "not as it should be"
             done = False
             try:
@@ -128,9 +128,11 @@ class Bystanders:
 
 
 @contextmanager
-def bystanders_of(app: Replica, *, before_seconds: float = 2.0) -> Iterator[Bystanders]:
+def bystanders_of(
+    app: Replica, *, before_seconds: float = 2.0, pause_seconds: float = 0.1
+) -> Iterator[Bystanders]:
     """Let people use the agent; gives them once it is known how long that usually takes."""
-    made = Bystanders(app)
+    made = Bystanders(app, pause_seconds)
     made.start()
     try:
         time.sleep(before_seconds)

@@ -1,11 +1,14 @@
 """What MLflow has stored of the answers that people got."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from mlflow import MlflowClient
 
 from tests.faults.people import Answer, People
 from tests.faults.processes import until
+
+_ASKED_AT_ONCE = 300
 
 
 def stored_trace_ids(tracking_uri: str, experiment_id: str) -> set[str]:
@@ -29,11 +32,19 @@ def ask_and_wait(
     crowd: People, count: int, tracking_uri: str, experiment_id: str
 ) -> Sequence[Answer]:
     """Ask this many questions, and wait until MLflow has stored every trace."""
-    answers = crowd.ask_many(count)
-    wanted = {answer.trace_id for answer in answers}
-    until(
-        lambda: wanted <= stored_trace_ids(tracking_uri, experiment_id),
-        within=60,
-        otherwise="MLflow did not store the traces",
-    )
+    answers: list[Answer] = []
+    while len(answers) < count:
+        # MLflow's queue of finished traces has an end, and drops what comes then.
+        asked = crowd.ask_many(min(count - len(answers), _ASKED_AT_ONCE))
+        wanted = {answer.trace_id for answer in asked}
+        until(
+            partial(_are_stored, wanted, tracking_uri, experiment_id),
+            within=60,
+            otherwise="MLflow did not store the traces",
+        )
+        answers += asked
     return answers
+
+
+def _are_stored(wanted: set[str], tracking_uri: str, experiment_id: str) -> bool:
+    return wanted <= stored_trace_ids(tracking_uri, experiment_id)
