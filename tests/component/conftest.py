@@ -110,6 +110,8 @@ async def visit(browser: Browser, host: Host) -> AsyncIterator[Any]:
 
         async def opened(user: str | None = ANN, **options: Any) -> Visitor:
             headers = {} if user is None else {"x-forwarded-email": user}
+            # Without motion there is no moment at which a colour is half of two.
+            options = {"reduced_motion": "reduce"} | options
             context = await browser.new_context(extra_http_headers=headers, **options)
             profiles.push_async_callback(context.close)
             visitors.append(Visitor(host, context))
