@@ -48,8 +48,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--soak-seconds", type=float, help="how long the mixed load lasts")
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out of the short form what is near to another fault of it."""
+    if not config.getoption("--full"):
+        items[:] = [item for item in items if not item.get_closest_marker("full_form")]
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Choose where the figures go, before other processes inherit it."""
+    config.addinivalue_line("markers", "full_form: runs with --full only")
     if _FIGURES not in os.environ:
         file = Path(config.rootpath, "build", f"faults-{os.getpid()}.jsonl")
         file.parent.mkdir(exist_ok=True)

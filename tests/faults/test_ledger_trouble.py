@@ -52,7 +52,17 @@ def test_the_disk_is_full(full_disk: Trouble, suffer: Callable[[Trouble, str], N
     suffer(full_disk, "disk full")
 
 
-@pytest.mark.parametrize("how", ["killed and restarted", "frozen", "every session ended"])
+FULL_FORM = pytest.mark.full_form
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "killed and restarted",
+        pytest.param("frozen", marks=FULL_FORM),
+        pytest.param("every session ended", marks=FULL_FORM),
+    ],
+)
 def test_postgresql_goes_away(suffer: Callable[[Trouble, str], None], how: str) -> None:
     """The database crashes, hangs, or fails over under load."""
     with own_postgres() as postgres:
