@@ -38,7 +38,7 @@ lint: $(READY)
 browser: $(READY)
 	$(BIN)/python -m pytest tests/component tests/browser -n 3 --dist loadfile --timeout 300 $(ARGS)
 
-# Every fault at full length, one at a time: about 25 minutes. The short form is what CI runs.
+# Every fault at full length, one at a time: some 22 minutes. The short form is what CI runs.
 faults: $(READY)
 	$(BIN)/python -m pytest tests/faults --full --timeout 1200 $(ARGS)
 
