@@ -178,6 +178,10 @@ class Delivery:
 
     # -- the workers' threads -----------------------------------------------------------------
 
+    @property
+    def _may_attempt(self) -> bool:
+        return self._mlflow.is_open and not self._stopping.is_set()
+
     def _deliver_claimed(self, claims: list[Claim]) -> None:
         try:
             self._deliver_all(claims)
@@ -186,8 +190,7 @@ class Delivery:
             self._wake.set()
 
     def _deliver_all(self, claims: list[Claim]) -> None:
-        is_open = self._mlflow.is_open and not self._stopping.is_set()
-        seen = self._attempt.look_ahead(claims) if is_open else NOTHING_SEEN
+        seen = self._attempt.look_ahead(claims) if self._may_attempt else NOTHING_SEEN
         for claim in claims:
             self._deliver(claim, seen)
         self._wake.set()
@@ -209,7 +212,7 @@ class Delivery:
         if self._is_open(claim.rating.key.trace_id):
             self._queue.postpone(claim, _OPEN_TURN_SECONDS, None, attempted=False)
             return
-        if self._stopping.is_set() or not self._mlflow.is_open:
+        if not self._may_attempt:
             self._queue.release(claim)
             return
         try:

@@ -120,11 +120,11 @@ class Assessments:
         It only saves time, and never fails: what is missing in it has to be looked at by itself.
         Databricks does not take the question, nor do MLflow's older releases.
         """
-        by_id = {to_assessments_id(trace_id): trace_id for trace_id in trace_ids}
-        if len(by_id) < 2 or time.monotonic() < self._one_by_one_until:
+        if len(trace_ids) < 2 or time.monotonic() < self._one_by_one_until:
             return {}
         try:
             with _translated():
+                by_id = {to_assessments_id(trace_id): trace_id for trace_id in trace_ids}
                 infos = _store().batch_get_trace_infos(list(by_id))
                 return {
                     by_id[info.trace_id]: _stored_trace(by_id[info.trace_id], info)
