@@ -9,13 +9,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import os
 import threading
 import time
 from concurrent.futures import Future, InvalidStateError
-
-from databricks.sdk import WorkspaceClient
-from databricks.sdk.config import Config
-from databricks.sdk.errors import BadRequest, PermissionDenied, Unauthenticated
+from importlib import import_module
 
 from agent_feedback.errors import FeedbackError, IdentityRefused, Unavailable
 from agent_feedback.identity.headers import AccessToken, is_person, normalise
@@ -35,6 +33,9 @@ class TokenDirectory:
     """Resolves access tokens to people, one question per token and five minutes."""
 
     def __init__(self) -> None:
+        if any(name.startswith("DATABRICKS_") for name in os.environ):
+            # Now, because the first person's deadline is shorter than the import.
+            import_module("agent_feedback.identity.workspace")
         self._answers: dict[bytes, tuple[float, Future[Identity]]] = {}
         # Reentrant: an answer that is there at once calls back within `look_up`.
         self._lock = threading.RLock()
@@ -118,9 +119,9 @@ class TokenDirectory:
 
     def _ask_workspace(self, token: AccessToken) -> Identity:
         try:
-            name = normalise(_user_name(token))
-        except (Unauthenticated, PermissionDenied, BadRequest):  # 400: no token by its form
-            raise IdentityRefused() from None
+            name = normalise(_owner_of(token))
+        except IdentityRefused:
+            raise
         except Exception as error:
             self._complain(error)
             raise _not_now() from None
@@ -139,17 +140,11 @@ class TokenDirectory:
         )
 
 
-def _user_name(token: AccessToken) -> str:
-    # auth_type="pat": with DATABRICKS_CLIENT_ID set, as on Databricks Apps, the SDK would otherwise
-    # refuse to choose between the app's credentials and the user's token.
-    config = Config(
-        token=token.secret,
-        auth_type="pat",
-        http_timeout_seconds=DEADLINE_SECONDS,
-        retry_timeout_seconds=int(DEADLINE_SECONDS),
-        debug_headers=False,
-    )
-    return WorkspaceClient(config=config).current_user.me().user_name or ""
+def _owner_of(token: AccessToken) -> str:
+    # Not at the top: an app that has no workspace starts without the databricks-sdk.
+    from agent_feedback.identity.workspace import owner_of
+
+    return owner_of(token, within_seconds=DEADLINE_SECONDS)
 
 
 def _settle(answer: Future[Identity], who: Identity | None, failure: FeedbackError | None) -> bool:
