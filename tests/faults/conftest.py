@@ -31,6 +31,7 @@ class Scale:
     full: bool
     outage_seconds: float
     kills: int
+    deaths_amid_a_write: int
     first_second_ratings: int
     histories: int
     lies_seconds: float
@@ -38,8 +39,8 @@ class Scale:
     soak_seconds: float
 
 
-SHORT = Scale(False, 8, 3, 40, 5, 10, 7, 60)
-FULL = Scale(True, 60, 10, 200, 40, 60, 10, 60)
+SHORT = Scale(False, 8, 3, 1, 40, 5, 10, 7, 60)
+FULL = Scale(True, 60, 10, 3, 200, 40, 60, 10, 60)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -118,7 +119,7 @@ def replica(tmp_path: Path) -> Iterator[StartReplica]:
         def start(*, ledger_url: str = "", **chosen: Any) -> Replica:
             url = ledger_url or f"sqlite:///{tmp_path}/ledger-{uuid.uuid4().hex[:8]}.db"
             made = Replica(tmp_path, ledger_url=url, **chosen)
-            running.callback(made.kill)
+            running.callback(made.close)
             made.start()
             return made
 

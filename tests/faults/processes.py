@@ -16,6 +16,7 @@ from tests.support.loopback import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 _START_SECONDS = 180.0
+_LONGEST_PAUSE_SECONDS = 0.3
 _HIDDEN = ("AGENT_FEEDBACK_", "DATABRICKS_", "FAULTS_", "MLFLOW_")
 
 
@@ -47,6 +48,8 @@ class Replica:
         self.ledger_url = ledger_url
         self.workers = workers
         self._process: subprocess.Popen[bytes] | None = None
+        # No connection is kept: the process at its other end may be killed.
+        self._client = httpx.Client(limits=httpx.Limits(max_keepalive_connections=0))
         kept = {n: value for n, value in os.environ.items() if not n.startswith(_HIDDEN)}
         self._environment = kept | {
             "AGENT_FEEDBACK_LEDGER_URL": ledger_url,
@@ -108,9 +111,14 @@ class Replica:
         self._process.wait(within)
         self.kill()
 
+    def close(self) -> None:
+        """Kill it, and hang up."""
+        self.kill()
+        self._client.close()
+
     def status(self) -> dict[str, Any]:
         """What ``GET /feedback/status`` says."""
-        answer = httpx.get(f"{self.url}/feedback/status", timeout=10)
+        answer = self._client.get(f"{self.url}/feedback/status", timeout=10)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
         return found
@@ -129,7 +137,7 @@ class Replica:
             if process.poll() is not None:
                 raise RuntimeError(f"the app did not start:\n{self.log.read_text()}")
             with contextlib.suppress(httpx.TransportError):
-                return httpx.get(f"{self.url}/feedback/settings", timeout=5).is_success
+                return self._client.get(f"{self.url}/feedback/settings", timeout=5).is_success
             return False
 
         until(answers, within=_START_SECONDS, otherwise=lambda: self.log.read_text())
@@ -139,9 +147,11 @@ def until(
     holds: Callable[[], object], *, within: float, otherwise: Callable[[], str] | str
 ) -> None:
     """Wait until something holds; a failure says what else is the case."""
-    deadline = time.monotonic() + within
+    deadline, pause = time.monotonic() + within, 0.05
     while not holds():
         if time.monotonic() > deadline:
             complaint = otherwise if isinstance(otherwise, str) else otherwise()
             raise AssertionError(f"not within {within:.0f} s: {complaint}")
-        time.sleep(0.05)
+        time.sleep(pause)
+        # Looking takes time from whatever is waited for: ever more rarely.
+        pause = min(_LONGEST_PAUSE_SECONDS, pause * 1.2)

@@ -91,6 +91,7 @@ def test_death_between_mlflows_write_and_ours_doubles_nothing(
     replica: StartReplica,
     people: GatherPeople,
     tmp_path: Path,
+    scale: Scale,
     note: Note,
 ) -> None:
     """MLflow has written, and we die before we can note it: the next start finds it there."""
@@ -101,7 +102,7 @@ def test_death_between_mlflows_write_and_ours_doubles_nothing(
         FAULTS_DIE_AFTER_CREATE=str(dies),
     )
     crowd = people(app)
-    answers = ask_and_wait(crowd, 3, mlflow_server.url, experiment_id)
+    answers = ask_and_wait(crowd, scale.deaths_amid_a_write, mlflow_server.url, experiment_id)
     for answer in answers:
         dies.touch()
         rate_async(app.url, answer.trace_id, answer.person)

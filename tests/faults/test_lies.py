@@ -85,7 +85,7 @@ def lied_to(
             app.start()
             yield LiedTo(app, proxy, mlflow_server.url, experiment_id)
         finally:
-            app.kill()
+            app.close()
 
 
 @pytest.fixture

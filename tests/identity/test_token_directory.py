@@ -2,8 +2,11 @@
 
 import asyncio
 import logging
+import os
 import pickle
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -240,3 +243,19 @@ async def test_a_flood_of_tokens_is_bounded(workspace: FakeWorkspace) -> None:
     assert len(directory._answers) == 8
     assert eventually(_asking_threads, lambda left: left == 0, within=20) == 0
     assert await directory.resolve(TOKEN) == ANN
+
+
+@pytest.mark.parametrize("host", ["", "https://workspace.invalid"])
+def test_only_an_app_with_a_workspace_imports_its_sdk(host: str) -> None:
+    """The import takes longer than the rest of a start, and than the first person may wait."""
+    kept = {name: v for name, v in os.environ.items() if not name.startswith("DATABRICKS_")}
+    program = (
+        "import sys; from agent_feedback.identity.token_directory import TokenDirectory;"
+        " TokenDirectory(); print('agent_feedback.identity.workspace' in sys.modules)"
+    )
+    said = subprocess.check_output(
+        [sys.executable, "-c", program],
+        env=kept | ({"DATABRICKS_HOST": host} if host else {}),
+        text=True,
+    )
+    assert said.split()[-1] == str(bool(host))
