@@ -34,7 +34,7 @@ class TokenDirectory:
 
     def __init__(self) -> None:
         if any(name.startswith("DATABRICKS_") for name in os.environ):
-            # Now, because the first person's deadline is shorter than the import.
+            # Now, because the import would take most of the first person's deadline.
             import_module("agent_feedback.identity.workspace")
         self._answers: dict[bytes, tuple[float, Future[Identity]]] = {}
         # Reentrant: an answer that is there at once calls back within `look_up`.

@@ -1,7 +1,7 @@
 """The one question to the Databricks workspace: whose access token this is.
 
-Importing the databricks-sdk takes as long as importing the rest of an app: only who asks a
-workspace imports this module.
+Importing the databricks-sdk takes nearly as long as importing the rest of an app: only who
+asks a workspace imports this module.
 """
 
 from __future__ import annotations

@@ -247,7 +247,7 @@ async def test_a_flood_of_tokens_is_bounded(workspace: FakeWorkspace) -> None:
 
 @pytest.mark.parametrize("host", ["", "https://workspace.invalid"])
 def test_only_an_app_with_a_workspace_imports_its_sdk(host: str) -> None:
-    """The import takes longer than the rest of a start, and than the first person may wait."""
+    """The import takes most of what the first person may wait, and nearly half of a start."""
     kept = {name: v for name, v in os.environ.items() if not name.startswith("DATABRICKS_")}
     program = (
         "import sys; from agent_feedback.identity.token_directory import TokenDirectory;"
