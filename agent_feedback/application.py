@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import time
+import weakref
 from contextvars import ContextVar
 from dataclasses import asdict
 from typing import Any
@@ -13,9 +15,10 @@ from agent_feedback.agent.capture import Capture
 from agent_feedback.agent.exchange import Current
 from agent_feedback.agent.turns import Turns
 from agent_feedback.delivery.delivery import Delivery
-from agent_feedback.doors.active_trace import export_finished_traces
+from agent_feedback.doors.active_trace import ActiveTrace
 from agent_feedback.doors.assessments import Assessments
 from agent_feedback.doors.experiment import choose_experiment_of_environment
+from agent_feedback.doors.trace_export import PromptExport, export_finished_traces
 from agent_feedback.errors import ConfigurationError, Unavailable
 from agent_feedback.guard import Guard
 from agent_feedback.identity.callers import Callers
@@ -46,12 +49,21 @@ class Application:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._on_databricks_apps = "DATABRICKS_APP_NAME" in os.environ
-        guard = self._guard = Guard()
+        guard = self.guard = Guard()
         self._ledger = Ledger(settings.ledger_url)
         self._queue = DeliveryQueue(self._ledger)
         store = Assessments(ledger_id=self._ledger.identity)
         self.callers = Callers(settings, guard, on_databricks_apps=self._on_databricks_apps)
-        self.turns = Turns(self._ledger, self.callers, guard)
+        self.turns = Turns(
+            self._ledger,
+            self.callers,
+            guard,
+            began=self._turn_began,
+            ended=self._turn_ended,
+        )
+        self._export = PromptExport(guard)
+        self._has_lifespan = False
+        self._is_running = False
         self._delivery = Delivery(
             self._queue,
             store,
@@ -61,7 +73,9 @@ class Application:
         self.service = Service(settings, self._ledger, store, self._delivery, guard)
         self.waiting = Waiting(settings.unknown_wait_seconds, settings.wait_seconds)
         self.current: Current = ContextVar("agent_feedback_exchange", default=None)
-        self.capture = Capture(self.turns, self.current, expose_errors=settings.expose_errors)
+        self.capture = Capture(
+            self.turns, self.current, guard, expose_errors=settings.expose_errors
+        )
 
     def start(self) -> None:
         """Open the ledger and deliver what is left in it.
@@ -74,8 +88,14 @@ class Application:
         except Unavailable as error:
             # A platform that starts an app looks whether it starts: it may try again.
             raise ConfigurationError(str(error)) from None
-        with self._guard.protect("choosing the experiment that the environment names"):
+        with self.guard.protect("choosing the experiment that the environment names"):
             choose_experiment_of_environment()
+        self._has_lifespan = self._is_running = True
+        self.warn_of_configuration()
+        self._delivery.start()
+
+    def warn_of_configuration(self) -> None:
+        """Say what will surprise whoever runs this app: once at its start."""
         if self._is_ephemeral():
             logger.warning(
                 "agent_feedback: the ledger is a file on this app's ephemeral disk: ratings that"
@@ -93,7 +113,6 @@ class Application:
                 "agent_feedback: trusted_proxies=* lets every caller name the person who rates:"
                 " that is for networks which nobody else can reach."
             )
-        self._delivery.start()
 
     def stop(self) -> None:
         """Deliver what can be, leave the rest in the ledger; ends within 12 s, whatever hangs.
@@ -103,11 +122,31 @@ class Application:
         until = time.monotonic() + _LAST_DELIVERIES_SECONDS
         # uvicorn ends its process by the signal that stopped it, and what MLflow still holds in
         # memory ends with it: traces, and so the ratings that wait for them.
-        with self._guard.protect("exporting the last traces"):
+        with self.guard.protect("exporting the last traces"):
             export_finished_traces(_EXPORT_SECONDS)
         self._delivery.stop(max(0.0, until - time.monotonic()))
         self.service.close()
         self._ledger.close(_LEDGER_SECONDS)
+        self._has_lifespan = self._is_running = False
+
+    # -- without lifespan messages --------------------------------------------------------------
+
+    def _turn_began(self) -> None:
+        """Start with the first turn where nobody started us: a bot, an app inside another one."""
+        if not self._is_running:
+            self._is_running = True
+            self._delivery.start()
+            # Not a bound method: it would keep every application alive to the process's end.
+            atexit.register(_stop_at_exit, weakref.ref(self))
+
+    def _turn_ended(self, trace: ActiveTrace) -> None:
+        """Let MLflow store the trace now where nobody will tell us that the process is stopping.
+
+        Python runs no exit handlers when a signal ends it, which is how uvicorn ends: what MLflow
+        still holds in memory then is gone, and the ratings of it with it.
+        """
+        if not self._has_lifespan:
+            self._export.soon(trace)
 
     def status(self) -> dict[str, Any]:
         """How delivery is doing, for operators."""
@@ -118,3 +157,9 @@ class Application:
 
     def _is_ephemeral(self) -> bool:
         return self._on_databricks_apps and self.settings.ledger_url.startswith("sqlite")
+
+
+def _stop_at_exit(application: weakref.ref[Application]) -> None:
+    running = application()
+    if running is not None and running._is_running:
+        running.stop()

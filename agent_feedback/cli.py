@@ -6,6 +6,7 @@ It reads the ledger itself, so it also works while the app is down.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -21,6 +22,7 @@ from agent_feedback.ledger.delivery_queue import DeliveryQueue
 from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.ledger.statistics import DeliveryStatistics, delivery_statistics
 from agent_feedback.settings import Settings
+from agent_feedback.variables import check_variables
 
 _ledger_option = click.option(
     "--ledger-url",
@@ -61,6 +63,7 @@ def retry(ledger_url: str | None) -> None:
 def _opened(ledger_url: str | None) -> Iterator[Ledger]:
     """An existing ledger; every error of ours becomes one sentence and exit status 1."""
     try:
+        check_variables(os.environ)
         url = ledger_url or Settings().ledger_url
         ledger = Ledger(url)
         _refuse_to_create(url)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 from typing import Any, Protocol, TypeVar, overload
@@ -13,16 +14,20 @@ from weakref import WeakSet
 import mlflow
 from fastapi import FastAPI
 from mlflow.genai import agent_server
+from mlflow.genai.agent_server import AgentServer
 
+from agent_feedback import adoption
 from agent_feedback.agent.exchange import ExchangeMiddleware
 from agent_feedback.application import Application
 from agent_feedback.errors import ConfigurationError
 from agent_feedback.identity.headers import normalise
+from agent_feedback.life import Life
 from agent_feedback.model import Identity, Turn
 from agent_feedback.service.forms import RatingForm
 from agent_feedback.service.receipts import Receipt, Submission
 from agent_feedback.service.targets import Target
 from agent_feedback.settings import Settings
+from agent_feedback.variables import check_variables
 from agent_feedback.web.cross_origin import CrossOriginMiddleware
 from agent_feedback.web.lifespan import LifespanMiddleware
 from agent_feedback.web.routes import Routes
@@ -51,8 +56,8 @@ class AgentFeedback:
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
+        check_variables(os.environ)
         self._parts = Application(settings or Settings())
-        self._decorated: set[str] = set()
         self._mounted: WeakSet[FastAPI] = WeakSet()
 
     @property
@@ -105,14 +110,11 @@ class AgentFeedback:
         if handler is None:
             return partial(self._decorator, name, register, wrap)
         registered = wrap(handler)
+        adoption.sign(registered, self, handler)
         try:
             register()(registered)
         except ValueError:
-            raise ConfigurationError(
-                f"This process has {'an' if name == 'invoke' else 'a'} {name} handler already:"
-                f" MLflow's agent server takes one, so decorate only one function with {name}."
-            ) from None
-        self._decorated.add(name)
+            raise ConfigurationError(adoption.taken(name, self)) from None
         return handler
 
     # -- mounting -----------------------------------------------------------------------------
@@ -125,8 +127,9 @@ class AgentFeedback:
                 own lifespan is kept, whenever it is set.
 
         Raises:
-            ConfigurationError: no handler is decorated, the app has started already or has
-                feedback already, or this is something else.
+            ConfigurationError: MLflow's server has no handler, or those of another
+                ``AgentFeedback``; the app has started already or has feedback already; or this is
+                something else. Whatever else keeps answers from being rated is logged at start.
         """
         app = getattr(server, "app", server)
         if not isinstance(app, FastAPI):
@@ -134,19 +137,17 @@ class AgentFeedback:
                 "mount takes MLflow's AgentServer or a FastAPI app: a router or sub-application"
                 " would be hidden from MLflow's chat proxy."
             )
-        if not self._decorated:
-            raise ConfigurationError(
-                "There is nothing to rate: import the module whose handlers are decorated with"
-                " @feedback.invoke or @feedback.stream before mount, or use feedback.app()."
-            )
         if app in self._mounted:
             raise ConfigurationError("This app has feedback already: mount it once.")
-        self._attach(app)
+        refused = adoption.refusal(self, is_agent_server=isinstance(server, AgentServer))
+        if refused:
+            raise ConfigurationError(refused)
+        self._attach(app, lambda: adoption.complaints(self))
 
     def app(self) -> FastAPI:
         """An app with the feedback routes and no agent: a sidecar for agents elsewhere."""
         app = FastAPI(title="Agent feedback")
-        self._attach(app)
+        self._attach(app, lambda: ())
         if self.settings.raters == "asker":
             logger.warning(
                 "agent_feedback: this sidecar refuses traces that agent_feedback did not mark:"
@@ -154,7 +155,7 @@ class AgentFeedback:
             )
         return app
 
-    def _attach(self, app: FastAPI) -> None:
+    def _attach(self, app: FastAPI, complaints: Callable[[], Iterable[str]]) -> None:
         parts = self._parts
         routes = Routes(parts.service, parts.callers, parts.settings, parts.waiting, parts.status)
         chosen = parts.settings
@@ -165,7 +166,8 @@ class AgentFeedback:
                 allowed_origins=chosen.allowed_origins,
             )
             app.add_middleware(ExchangeMiddleware, current=parts.current)
-            app.add_middleware(LifespanMiddleware, start=parts.start, stop=parts.stop)
+            life = Life(parts, app, complaints)
+            app.add_middleware(LifespanMiddleware, hooks=life)
         except RuntimeError:
             raise ConfigurationError("Mount feedback before the app has started.") from None
         routes.add_to(app)

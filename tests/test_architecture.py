@@ -11,11 +11,12 @@ PACKAGE = Path(__file__).parents[1] / "agent_feedback"
 FLOORS = [
     {"errors", "model"},
     {"settings", "trace_id", "text", "guard", "threads"},
-    {"identity", "doors", "ledger"},
+    {"variables", "identity", "doors", "ledger"},
     {"delivery", "agent"},
     {"service"},
     {"web"},
     {"application"},
+    {"adoption", "life"},
     {"plugin", "cli"},
     {"__init__"},
 ]

@@ -15,6 +15,7 @@ from contextlib import aclosing
 from typing import Any
 
 import anyio
+from mlflow.genai.agent_server import get_request_headers
 
 from agent_feedback.agent.answer_stream import (
     HELD_BACK,
@@ -27,6 +28,7 @@ from agent_feedback.agent.exchange import Current, Exchange
 from agent_feedback.agent.handler_threads import HandlerThreads, as_it_is_now
 from agent_feedback.agent.handlers import Handler, HandlerRunner, is_stream
 from agent_feedback.agent.turns import Turns
+from agent_feedback.guard import Guard
 
 _PAUSES = (*[False] * 63, True)
 _GENERIC_ERROR = "The agent could not answer. The error is on the trace."
@@ -42,12 +44,16 @@ class Capture:
     Args:
         turns: Opens turns.
         current: The exchange of the request that is being answered, if any.
+        guard: Says once that nothing is mounted.
         expose_errors: Show clients the real exception.
     """
 
-    def __init__(self, turns: Turns, current: Current, *, expose_errors: bool) -> None:
+    def __init__(
+        self, turns: Turns, current: Current, guard: Guard, *, expose_errors: bool
+    ) -> None:
         self._turns = turns
         self._current = current
+        self._guard = guard
         self._expose_errors = expose_errors
         self._threads = HandlerThreads()
 
@@ -56,7 +62,7 @@ class Capture:
         runner = HandlerRunner(handler, self._threads)
 
         async def registered(request: Any) -> Any:
-            exchange = self._current.get()
+            exchange = self._exchange()
             if exchange is None:
                 return await runner.outcome(request, turn_outside())
             return await self._answer(runner, request, exchange)
@@ -69,6 +75,16 @@ class Capture:
 
         # A partial, not a generator around the generator: every layer costs every event.
         return runner.name(functools.partial(self._events, runner))
+
+    def _exchange(self) -> Exchange | None:
+        """The request that is being answered; ``None`` where a test or an evaluation calls."""
+        exchange = self._current.get()
+        if exchange is None and get_request_headers():  # MLflow's, inside its own routes only
+            self._guard.log_once(
+                "answers cannot be rated, because feedback is not mounted on this server: call"
+                " feedback.mount(server) where the AgentServer is made."
+            )
+        return exchange
 
     # -- inside a request ---------------------------------------------------------------------
 
@@ -106,7 +122,7 @@ class Capture:
         return convention.with_ids(answer, live.turn)
 
     async def _events(self, runner: HandlerRunner, request: Any) -> AsyncGenerator[Any, None]:
-        exchange = self._current.get()
+        exchange = self._exchange()
         stream = self._begin(request, exchange) if exchange else StreamOutside()
         # A handler that never waits would not hear that its client has gone, nor let others speak.
         pauses = itertools.cycle(_PAUSES)

@@ -13,6 +13,7 @@ import threading
 import time
 import uuid
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
@@ -28,12 +29,30 @@ from agent_feedback.model import ANONYMOUS, Identity, Turn, TurnState
 
 
 class Turns:
-    """Opens live turns, and knows which traces are still open in this process."""
+    """Opens live turns, and knows which traces are still open in this process.
 
-    def __init__(self, ledger: Ledger, callers: Callers, guard: Guard) -> None:
+    Args:
+        ledger: Where turns are recorded.
+        callers: Says who sends a request.
+        guard: Keeps our failures from the host's answers.
+        began: Called with each turn's beginning.
+        ended: Called with the trace of each turn that has ended; its span may be open still.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        callers: Callers,
+        guard: Guard,
+        *,
+        began: Callable[[], None],
+        ended: Callable[[ActiveTrace], None],
+    ) -> None:
         self._ledger = ledger
         self._callers = callers
         self._guard = guard
+        self._began = began
+        self._ended = ended
         # Not a UUID each: the system's randomness lets go of the interpreter's lock, and under
         # load it is a while until it comes back.
         self._process = (os.getpid(), uuid.uuid4().hex[:20])
@@ -77,6 +96,8 @@ class Turns:
         session_id: str | None = None,
         claimed_user: str | None = None,
     ) -> LiveTurn:
+        with self._guard.protect("noticing a turn"):
+            self._began()
         trace = ActiveTrace()
         turn = Turn(
             trace_id=trace.trace_id,
@@ -133,6 +154,8 @@ class Turns:
                 self._open[live.turn.trace_id] -= 1
                 if self._open[live.turn.trace_id] <= 0:
                     del self._open[live.turn.trace_id]
+        with self._guard.protect("noticing a turn's end"):
+            self._ended(live.trace)
 
     def protect(self, what: str) -> Any:
         """The guard, for what a live turn does on its own."""

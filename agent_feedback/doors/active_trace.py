@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextvars
-import threading
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,6 +38,11 @@ class ActiveTrace:
         """The id as the span says it; ``None`` where tracing made no trace."""
         return self._span.trace_id if self._span is not None else None
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether its span is over, so that MLflow may store it."""
+        return self._span is None or self._span.end_time_ns is not None
+
     def tag(self, turn: Turn) -> None:
         """Say whose turn this is. What the handler has called request, session or user stays."""
         shown = {}
@@ -69,7 +73,7 @@ class ActiveTrace:
             self._span.set_status("ERROR")
 
     def _update(self, metadata: Mapping[str, str], client_request_id: str | None) -> None:
-        if self._span is None or self._span.end_time_ns is not None:
+        if self.has_ended:
             return
         # A copy: a context cannot be entered twice at the same time.
         self._context.copy().run(
@@ -77,11 +81,3 @@ class ActiveTrace:
             client_request_id=client_request_id,
             metadata=dict(metadata),
         )
-
-
-def export_finished_traces(timeout: float) -> None:
-    """Let MLflow store the traces that it still holds, for at most ``timeout`` seconds."""
-    # A daemon: MLflow's client retries for minutes, and the process must be able to end.
-    export = threading.Thread(target=mlflow.flush_trace_async_logging, daemon=True)
-    export.start()
-    export.join(timeout)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import anyio.to_thread
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,45 +10,60 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from agent_feedback.errors import ConfigurationError
 
 
+class LifespanHooks(Protocol):
+    """What feedback does in an app's life."""
+
+    def start(self) -> None:
+        """The app's own start is complete. Runs in a thread."""
+
+    async def started(self, scope: Scope) -> None:
+        """Ours is, too; the lifespan's ``scope`` has the state that requests will see."""
+
+    def stop(self) -> None:
+        """The app's own shutdown is complete. Runs in a thread."""
+
+    def missing(self) -> None:
+        """The app answers a request, and was never told of its start. Called once."""
+
+
 class LifespanMiddleware:
     """Listens to the app's lifespan instead of replacing it: it may be set before or after.
 
     Args:
         app: The application.
-        start: Called once the app's own start is complete.
-        stop: Called once its own shutdown is.
+        hooks: What to do when.
     """
 
-    def __init__(
-        self, app: ASGIApp, *, start: Callable[[], None], stop: Callable[[], None]
-    ) -> None:
+    def __init__(self, app: ASGIApp, *, hooks: LifespanHooks) -> None:
         self._app = app
-        self._start = start
-        self._stop = stop
+        self._hooks = hooks
+        self._is_noticed = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI connection."""
-        if scope["type"] != "lifespan":
-            await self._app(scope, receive, send)
+        if scope["type"] == "lifespan":
+            self._is_noticed = True
+            await _Lifespan(self._hooks, receive, send).run(self._app, scope)
             return
-
-        await _Lifespan(self._start, self._stop, receive, send).run(self._app, scope)
+        if not self._is_noticed:  # a server sends nothing else before the app's start is complete
+            self._is_noticed = True
+            self._hooks.missing()
+        await self._app(scope, receive, send)
 
 
 class _Lifespan:
     """One life of the application, with ours within it."""
 
-    def __init__(
-        self, start: Callable[[], None], stop: Callable[[], None], receive: Receive, send: Send
-    ) -> None:
-        self._start = start
-        self._stop = stop
+    def __init__(self, hooks: LifespanHooks, receive: Receive, send: Send) -> None:
+        self._hooks = hooks
         self._receive = receive
         self._send = send
+        self._scope: Scope = {}
         self._failure: ConfigurationError | None = None
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
         """Live; where our start fails, the app is closed first, as it was opened."""
+        self._scope = scope
         await app(scope, self._next, self._tell)
         if self._failure is not None:
             await self._send({"type": "lifespan.startup.failed", "message": str(self._failure)})
@@ -59,10 +74,11 @@ class _Lifespan:
     async def _tell(self, message: Message) -> None:
         if message["type"] == "lifespan.startup.complete":
             try:
-                await anyio.to_thread.run_sync(self._start)
+                await anyio.to_thread.run_sync(self._hooks.start)
+                await self._hooks.started(self._scope)
             except ConfigurationError as error:
                 self._failure = error
         elif message["type"].startswith("lifespan.shutdown.") and self._failure is None:
-            await anyio.to_thread.run_sync(self._stop)
+            await anyio.to_thread.run_sync(self._hooks.stop)
         if self._failure is None:
             await self._send(message)

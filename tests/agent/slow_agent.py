@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
+from fastapi import FastAPI
 from mlflow.genai.agent_server import AgentServer
 
 from agent_feedback import AgentFeedback
@@ -34,3 +35,6 @@ async def _on_loop(words: int, pause: float) -> AsyncIterator[dict[str, Any]]:
 server = AgentServer()
 feedback.mount(server)
 app = server.app
+
+outer = FastAPI()
+outer.mount("/agent", app)

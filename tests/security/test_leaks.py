@@ -55,7 +55,7 @@ def secret_world(
     databricks_apps.users[TOKEN] = VICTIM
     caplog.set_level(logging.DEBUG, logger="agent_feedback")
     world = worlds(on="Databricks Apps", redact=broken_redaction, on_rating=broken_hook)
-    world.feedback._parts._guard._logged.clear()  # it says each thing once in all
+    world.feedback._parts.guard._logged.clear()  # it says each thing once in all
     yield world, world.scene(VICTIM)
     databricks_apps.away = False
 

@@ -103,7 +103,7 @@ def test_other_routes_are_left_alone(serve: Serve, tmp_path: Path) -> None:
     app.add_middleware(CORSMiddleware, allow_origins=["https://other.example"])
     app.get("/feedbacks")(lambda: "mine")
     settings = settings_in(tmp_path, allowed_origins=(CHAT,))
-    AgentFeedback(settings)._attach(app)
+    AgentFeedback(settings).mount(app)
     url = serve(app)
     for origin, allowed in (("https://other.example", True), (CHAT, False)):
         answer = httpx.get(f"{url}/feedbacks", headers={"origin": origin})

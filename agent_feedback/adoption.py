@@ -1,0 +1,135 @@
+"""Whether an application has adopted feedback wholly, and the line that mends what is missing.
+
+Half an adoption works without a complaint of MLflow's: answers come, and cannot be rated. What is
+registered with MLflow's agent server says by itself whose it is.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from enum import Enum
+from typing import Any
+
+from mlflow.genai import agent_server
+
+_OWNER = "__agent_feedback__"
+_HANDLER = "__agent_feedback_handler__"
+_NAMES = ("invoke", "stream")
+
+
+class Whose(Enum):
+    """Whose a handler of MLflow's agent server is, seen by one ``AgentFeedback``."""
+
+    NOBODYS = "there is none"
+    OURS = "decorated by this AgentFeedback"
+    ANOTHERS = "decorated by another AgentFeedback"
+    MLFLOWS = "decorated by MLflow's own decorator"
+
+
+def sign(registered: Callable[..., Any], owner: object, handler: Callable[..., Any]) -> None:
+    """Note on a registered wrapper which ``AgentFeedback`` made it, and of which function."""
+    setattr(registered, _OWNER, owner)
+    setattr(registered, _HANDLER, handler)
+
+
+def whose(name: str, owner: object) -> Whose:
+    """Whose the handler is that MLflow's agent server calls for ``name``."""
+    registered = _registered(name)
+    if registered is None:
+        return Whose.NOBODYS
+    signed_by = getattr(registered, _OWNER, None)
+    if signed_by is None:
+        return Whose.MLFLOWS
+    return Whose.OURS if signed_by is owner else Whose.ANOTHERS
+
+
+def taken(name: str, owner: object) -> str:
+    """Why there can be no second handler called ``name``, and what to do."""
+    article = "an" if name == "invoke" else "a"
+    if whose(name, owner) is Whose.MLFLOWS:
+        return (
+            f"MLflow's own @{name}() has registered {article} {name} handler already: take that"
+            f" decorator away, @feedback.{name} stands instead of it."
+        )
+    return (
+        f"This process has {article} {name} handler already:"
+        f" MLflow's agent server takes one, so decorate only one function with {name}."
+    )
+
+
+def refusal(owner: object, *, is_agent_server: bool) -> str | None:
+    """What makes mounting pointless for certain, in one sentence; ``None`` where nothing does.
+
+    Args:
+        owner: The ``AgentFeedback`` that is mounted.
+        is_agent_server: It is mounted on MLflow's server, which has no other handlers.
+    """
+    found = {whose(name, owner) for name in _NAMES}
+    if Whose.ANOTHERS in found:
+        return (
+            "The handlers are decorated by another AgentFeedback object than the one that is"
+            " mounted: make one, and import it where you mount it (from agent import feedback)."
+        )
+    if is_agent_server and found == {Whose.NOBODYS}:
+        return (
+            "There is nothing to rate: import the module whose handlers are decorated with"
+            " @feedback.invoke or @feedback.stream before mount. An app whose own routes use"
+            " feedback.turn(...) mounts on its FastAPI app; feedback.app() needs no agent."
+        )
+    return None
+
+
+def complaints(owner: object) -> Iterator[str]:
+    """What of the answers cannot be rated, and the line to write, one sentence each."""
+    refused = refusal(owner, is_agent_server=False)
+    if refused is not None:
+        yield refused
+        return
+    found = {name: whose(name, owner) for name in _NAMES}
+    mlflows = [name for name in _NAMES if found[name] is Whose.MLFLOWS]
+    is_ours = Whose.OURS in found.values()
+    if mlflows:
+        yield _on_mlflows_decorators(mlflows, is_ours=is_ours)
+    elif not is_ours:
+        yield (
+            "No handler is decorated, so only answers given within feedback.turn(...) can be rated:"
+            " if that is not meant, import the module that decorates its handlers with"
+            " @feedback.invoke or @feedback.stream before the app starts."
+        )
+    elif _look_swapped(*(getattr(_registered(name), _HANDLER, None) for name in _NAMES)):
+        yield (
+            "The decorators look swapped: the invoke handler yields events, and the stream handler"
+            " returns one answer. Put @feedback.stream on the one that yields."
+        )
+
+
+def _registered(name: str) -> Callable[..., Any] | None:
+    if name == "invoke":
+        return agent_server.get_invoke_function()  # type: ignore[no-any-return]
+    return agent_server.get_stream_function()  # type: ignore[no-any-return]
+
+
+def _on_mlflows_decorators(names: list[str], *, is_ours: bool) -> str:
+    handlers = " and ".join(names)
+    lines = " and ".join(f"@{name}() by @feedback.{name}" for name in names)
+    unless = "" if is_ours else ", unless they use feedback.turn(...) themselves"
+    return (
+        f"Answers of the {handlers} handler{'s' if len(names) > 1 else ''} cannot be rated, because"
+        f" MLflow's own decorator registered it: replace {lines}{unless}."
+    )
+
+
+def _look_swapped(invoke: Any, stream: Any) -> bool:
+    return invoke is not None and stream is not None and _yields(invoke) and _is_plain(stream)
+
+
+def _yields(handler: Any) -> bool:
+    return inspect.isgeneratorfunction(handler) or inspect.isasyncgenfunction(handler)
+
+
+def _is_plain(handler: Any) -> bool:
+    """Whether a function yields nothing, and does not say that it returns what can be iterated."""
+    said = str(getattr(handler, "__annotations__", {}).get("return", ""))
+    events = any(word in said for word in ("Iter", "Generator", "list", "List", "Sequence"))
+    return not (_yields(handler) or events)
