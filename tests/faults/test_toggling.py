@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tests.faults.conftest import GatherPeople, Note, StartReplica
 from tests.faults.people import Audit, People, Promise, audit, audit_once_settled
-from tests.faults.postgres import own_postgres
 from tests.faults.processes import Replica
 from tests.faults.stored import ask_and_wait
 from tests.support.mlflow_store import MlflowServer
+from tests.support.postgres import own_postgres
 
 TOGGLES = 50
 

