@@ -1,35 +1,17 @@
 """README.md, followed to the letter: its agent is served, asked, and rated, and MLflow is read."""
 
-import contextlib
-import os
 import re
-import shlex
-import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.support.documents import PROJECT, Command, block, blocks, commands, run_curl, says
-from tests.support.loopback import free_port
-
-_START_SECONDS = 100.0
-_STOP_SECONDS = 15.0
-_OURS = ("AGENT_FEEDBACK_", "DATABRICKS_", "MLFLOW_")
-
-
-@dataclass(frozen=True)
-class Adopter:
-    """A stranger's folder with the README's two files, and their running server."""
-
-    folder: Path
-    address: str
-    environment: dict[str, str]
+from tests.support.adopter import Adopter, running_adopter
+from tests.support.documents import PROJECT, Command, blocks, commands, run_curl, says
 
 
 @pytest.fixture(scope="module")
@@ -38,48 +20,9 @@ def adopter(
 ) -> Iterator[Adopter]:
     """Write the README's files into an empty folder and start them by the README's command."""
     folder = tmp_path_factory.mktemp("adopter")
-    package = folder / "agent_server"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    for name in ("agent.py", "start_server.py"):
-        (package / name).write_text(block("README.md", "python", f"# agent_server/{name}"))
-    # Where MLflow's own default puts it; making its tables takes seconds.
-    shutil.copy(empty_mlflow_store, folder / "mlflow.db")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
-    environment = kept | {"MLFLOW_DISABLE_TELEMETRY": "true", "PYTHONPATH": str(PROJECT)}
     (start,) = (each.line for each in commands("README.md") if each.line.startswith("uvicorn"))
-    port = free_port()
-    with running(shlex.split(start.replace("8000", str(port))), folder, environment):
-        yield Adopter(folder, f"127.0.0.1:{port}", environment)
-
-
-@contextlib.contextmanager
-def running(command: list[str], folder: Path, environment: dict[str, str]) -> Iterator[None]:
-    """Run a module as a process until the end of the block; it answers when this begins."""
-    log = folder / "server.log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            cwd=folder,
-            env=environment,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-        )
-    try:
-        deadline = time.monotonic() + _START_SECONDS
-        while "Uvicorn running on" not in log.read_text():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the README's server did not start:\n{log.read_text()}")
-            time.sleep(0.1)
-        yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    with running_adopter(folder, empty_mlflow_store, server="README.md", start=start) as running:
+        yield running
 
 
 def test_from_a_question_to_its_assessment(adopter: Adopter) -> None:
