@@ -56,13 +56,17 @@ async def test_a_page_elsewhere_asks_and_rates(sites: Sites, page: Page) -> None
     await thumb.click()
     await expect(rating.get_by_role("status")).to_contain_text("Saved")
     trace_id = await rating.get_attribute("trace-id")
-    mine = {"trace_id": trace_id or ""}
-    (rated,) = httpx.get(f"{sites.agent}/feedback", params=mine).json()
-    assert (rated["name"], rated["value"]) == ("user_feedback", True)
+    assert ratings_of(sites, trace_id) == {"user_feedback": True}
     await thumb.click()
     await expect(thumb).to_have_attribute("aria-pressed", "false")
     await expect(rating.get_by_role("status")).to_contain_text("withdrawn")
-    assert httpx.get(f"{sites.agent}/feedback", params=mine).json() == []
+    assert ratings_of(sites, trace_id) == {}
+
+
+def ratings_of(sites: Sites, trace_id: str | None) -> dict[str, object]:
+    """What the agent's server has of an answer's ratings, by name."""
+    answer = httpx.get(f"{sites.agent}/feedback", params={"trace_id": trace_id or ""})
+    return {rating["name"]: rating["value"] for rating in answer.json()}
 
 
 @pytest.mark.browser
