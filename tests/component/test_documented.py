@@ -4,9 +4,10 @@ import asyncio
 import json
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 from urllib.parse import quote
 
@@ -18,60 +19,64 @@ from starlette.responses import HTMLResponse
 from tests.component.conftest import IN_BROWSER, Visitor
 from tests.component.host import Host
 from tests.component.parts import down, pressed, saved, says, up
+from tests.support.documents import block, blocks
 from tests.support.rating import BOB, eventually, held, stored_trace
 from tests.support.serving import serving
 
 pytestmark = IN_BROWSER
 
-DOCUMENT = (Path(__file__).parents[2] / "docs" / "widget.md").read_text()
+DOCUMENT = "docs/widget.md"
 TRACE = "tr-0a1b"
 
 
 def snippet(language: str, containing: str) -> str:
     """Return the one block of a language that contains this."""
-    blocks = re.findall(rf"^```{language}\n(.*?)^```$", DOCUMENT, re.DOTALL | re.MULTILINE)
-    (found,) = (block for block in blocks if containing in block)
-    assert isinstance(found, str)
-    return found
+    return block(DOCUMENT, language, containing)
 
 
 async def test_no_snippet_is_left_out() -> None:
     """Each block is named by a test below: a new one has to be tested, too."""
-    counted = re.findall(r"^```(\w+)$", DOCUMENT, re.MULTILINE)
-    assert sorted(counted) == [
-        "css",
-        "html",
-        "html",
-        "html",
-        "html",
-        "js",
-        "js",
-        "jsx",
-        *["python"] * 3,
-    ]
+    assert Counter(each.language for each in blocks(DOCUMENT)) == {
+        "css": 1,
+        "html": 4,
+        "js": 2,
+        "jsx": 1,
+        "python": 4,
+    }
 
 
-async def test_the_first_lines_are_all_it_takes(ann: Visitor) -> None:
-    """The two lines of the beginning rate an answer."""
+@pytest.mark.parametrize("document", [DOCUMENT, "README.md"])
+async def test_the_first_lines_are_all_it_takes(ann: Visitor, document: str) -> None:
+    """The two lines of the beginning, and the README's, rate an answer."""
     trace_id = stored_trace()
-    html = snippet("html", 'src="/feedback/agent-feedback.js"').replace(TRACE, trace_id)
-    rating = (await ann.open(html)).locator("agent-feedback")
+    two_lines = blocks_of(document, "html")[0].replace("tr-…", TRACE)
+    assert len(two_lines.splitlines()) == 2
+    rating = (await ann.open(two_lines.replace(TRACE, trace_id))).locator("agent-feedback")
     await up(rating).click()
     await saved(rating)
     assert held(trace_id) == {"user_feedback": True}
 
 
-async def test_from_an_answer_to_its_rating(ann: Visitor) -> None:
-    """The stream is shown, and its trace can be rated."""
-    script = snippet("js", "// ask.js")
-    await ann.context.route(
-        "**/ask.js", lambda route: route.fulfill(body=script, content_type="text/javascript")
-    )
-    page = await ann.open(snippet("html", "/ask.js"))
+def blocks_of(document: str, language: str) -> list[str]:
+    """Return a document's blocks of a language."""
+    return [each.text for each in blocks(document) if each.language == language]
+
+
+async def test_from_an_answer_to_its_rating(ann: Visitor, host: Host, tmp_path: Path) -> None:
+    """The page of two files is served as it says, shows the stream, and its trace is rated."""
+    page_folder = tmp_path / "page"
+    page_folder.mkdir()
+    (page_folder / "index.html").write_text(snippet("html", "page/index.html"))
+    (page_folder / "ask.js").write_text(snippet("js", "page/ask.js"))
+    names = {"app": host.app, "__file__": str(tmp_path / "start_server.py")}
+    exec(snippet("python", "StaticFiles"), names)
+    page = await ann.open("")
+    await page.goto(f"{host.url}/ask/")
+    await page.get_by_role("button", name="Ask").click()
     await expect(page.locator("#answer")).to_have_text("It is kept.")
     rating = page.locator("agent-feedback")
     await down(rating).click()
-    await says(rating, "Thank you. Saved, on its way.")
+    await expect(rating.get_by_role("status")).to_contain_text("Saved")
     trace_id = await rating.get_attribute("trace-id")
     assert trace_id is not None
     assert eventually(lambda: held(trace_id), bool, within=20) == {"user_feedback": False}
@@ -208,22 +213,21 @@ async def test_what_react_renders(ann: Visitor) -> None:
     assert await page.evaluate("heard") == [True]
 
 
-def framed_addresses(monkeypatch: pytest.MonkeyPatch, trace_id: str) -> Iterator[str]:
-    """Run the hosts' snippets, with stand-ins for their libraries; give what they would show."""
+def frames_of(monkeypatch: pytest.MonkeyPatch, trace_id: str) -> Iterator[str]:
+    """Run the hosts' snippets, with stand-ins for their libraries; give the frames they show."""
     shown: list[str] = []
-    components = ModuleType("streamlit.components.v1")
-    components.iframe = lambda url, height: shown.append(url)  # type: ignore[attr-defined]
-    for name in ("streamlit", "streamlit.components"):
-        monkeypatch.setitem(sys.modules, name, ModuleType(name))
-    monkeypatch.setitem(sys.modules, "streamlit.components.v1", components)
-    sys.modules["streamlit.components"].v1 = components  # type: ignore[attr-defined]
-    exec(snippet("python", "components.iframe"), {"trace_id": trace_id})
-    gradio = SimpleNamespace(HTML=shown.append)
-    exec(snippet("python", "gr.HTML"), {"trace_id": trace_id, "gr": gradio})
-    yield shown[0]
-    address = re.search(r'src="([^"]+)"', shown[1])
-    assert address
-    yield address[1]
+    streamlit, gradio = ModuleType("streamlit"), ModuleType("gradio")
+
+    def iframe(src: str, *, width: str = "stretch", height: int | str = "content") -> None:
+        shown.append(f'<iframe src="{src}" width="600" height="{height}"></iframe>')
+
+    streamlit.iframe = iframe  # type: ignore[attr-defined]
+    gradio.HTML = shown.append  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "streamlit", streamlit)
+    monkeypatch.setitem(sys.modules, "gradio", gradio)
+    for containing in ("st.iframe", "gr.HTML"):
+        exec(snippet("python", containing), {"trace_id": trace_id})
+    yield from shown
 
 
 async def test_in_a_frame_of_another_host(
@@ -241,14 +245,16 @@ async def test_in_a_frame_of_another_host(
         assert elsewhere in page_code
         assert host.app is not None
         exec(page_code, {"app": host.app})
-        for address in framed_addresses(monkeypatch, trace_id):
-            local = address.replace("https://my-agent.example.com", host.url)
-            assert local == f"{host.url}/rate?trace_id={quote(trace_id)}"
-            frames[:] = [f'<iframe src="{local}" width="600" height="320"></iframe>']
+        for frame in frames_of(monkeypatch, trace_id):
+            assert f"/rate?trace_id={quote(trace_id)}" in frame
+            frames[:] = [frame.replace("https://my-agent.example.com", host.url)]
             page = await ann.context.new_page()
             await page.goto(elsewhere)
             rating = page.frame_locator("iframe").locator("agent-feedback")
             await expect(up(rating)).to_be_enabled()
+            box = await page.locator("iframe").bounding_box()
+            assert box is not None
+            assert box["height"] >= 400
             await asyncio.sleep(0.3)
             await up(rating).click()
             await expect(rating.get_by_role("status")).to_contain_text(

@@ -184,12 +184,12 @@ def test_lies_at_random_change_nothing(
     lies = {lie.name: times for lie, times in proxy.told.items() if lie is not Lie.NONE}
     note(
         "6",
-        "lies at random",
+        "wrong answers at random",
         seen,
         words=sum(map(len, crowd.made.values())),
         undeliverable=lied_to.app.status()["undeliverable"],
-        lies=sum(lies.values()),
-        kinds_of_lies=len(lies),
+        wrong_answers=sum(lies.values()),
+        kinds_of_wrong_answers=len(lies),
         settled_within_seconds=round(settled, 1),
         seed=seed,
     )
