@@ -19,7 +19,7 @@ from agent_feedback.service.forms import LONGEST_CORRECTION, LONGEST_RATIONALE
 
 # For readers and generators of clients: who decides is `trace_id.parse` and `is_client_request_id`,
 # which know more of the catalog's names.
-TRACE_ID_FORM = r"^(tr-[0-9a-f]{1,64}|[0-9a-f]{32}|trace:/[^/]{3,767}/[0-9a-f]{1,64})$"
+TRACE_ID_FORM = r"^(tr-|trace:/[^/]{3,767}/)?[0-9a-f]{32}$"
 REQUEST_ID_FORM = r"^[A-Za-z0-9._:-]{1,50}$"
 
 _TRACE = "tr-0a1b2c3d4e5f60718293a4b5c6d7e8f9"

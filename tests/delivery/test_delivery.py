@@ -19,7 +19,7 @@ from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.ledger.statistics import delivery_statistics
 from agent_feedback.model import Content, Rating, RatingKey
 from tests.support.assessments import FakeStore, assessment, mark
-from tests.support.ledgers import KEY, become, flipped, keys
+from tests.support.ledgers import KEY, assessment_named, become, flipped, keys
 from tests.support.ledgers import rated as rated_at
 from tests.support.rating import eventually
 
@@ -403,7 +403,7 @@ def test_a_stop_leaves_the_rest_for_the_next_start(
 
 def _later(trace_id: str) -> Rating:
     key = replace(KEY, trace_id=trace_id)
-    return Rating(key, Content(False), f"a-{trace_id}-{KEY.name}", revision=2, changed_at=2)
+    return Rating(key, Content(False), assessment_named(key), revision=2, changed_at=2)
 
 
 def test_a_deletion_that_was_only_said_to_be_done_is_noticed(

@@ -16,7 +16,7 @@ from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.ledger.statistics import delivery_statistics
 from agent_feedback.ledger.tables import now_ms, ratings
 from agent_feedback.model import Assessment, Content, Rating
-from tests.support.ledgers import KEY, flipped, keys, rated, rating, turn
+from tests.support.ledgers import KEY, flipped, keys, rated, rating, trace_named, turn
 from tests.support.rating import eventually
 
 DAY_MS = 86_400_000
@@ -356,10 +356,10 @@ def test_the_retention_ends_turns_and_delivered_ratings(
     rated(ledger, undelivered, changed_at=now - 2 * DAY_MS)
     for turn_id, opened_at in (("8", now - 2 * DAY_MS), ("9", now)):
         ledger.record(turn(turn_id, opened_at=opened_at))
-        assert eventually(partial(neighbour.turn_of_trace, f"tr-{turn_id}"), bool)
+        assert eventually(partial(neighbour.turn_of_trace, trace_named(int(turn_id))), bool)
     assert queue.purge(1.0) == 2
     assert queue.purge(1.0) == 0
     left = ledger.ratings_of(KEY.person, [key.trace_id for key in (old, young, undelivered)])
     assert {each.key for each in left} == {young, undelivered}
-    assert neighbour.turn_of_trace("tr-8") is None
-    assert neighbour.turn_of_trace("tr-9") is not None
+    assert neighbour.turn_of_trace(trace_named(8)) is None
+    assert neighbour.turn_of_trace(trace_named(9)) is not None

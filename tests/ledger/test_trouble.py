@@ -14,7 +14,7 @@ from agent_feedback.ledger import ledger as ledger_module
 from agent_feedback.ledger.engine import open_engine
 from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.model import Rating
-from tests.support.ledgers import KEY, empty_schema, flipped, rated, turn
+from tests.support.ledgers import KEY, empty_schema, flipped, rated, trace_named, turn
 
 
 @pytest.fixture
@@ -72,7 +72,7 @@ def test_a_ledger_whose_tables_are_gone_refuses(on_file: Ledger, file: Path) -> 
         for table in ("ratings", "turns"):
             other.execute(f"DROP TABLE agent_feedback_{table}")
     on_file.record(turn("1"))
-    assert on_file.turn_of_trace("tr-1") == turn("1")
+    assert on_file.turn_of_trace(trace_named(1)) == turn("1")
     with pytest.raises(Unavailable) as refused:
         rated(on_file)
     assert "table" not in str(refused.value)

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from agent_feedback import AgentFeedback
+from tests.support.ledgers import trace_named
 from tests.support.rating import ANN, UNKNOWN_TRACE, Site, opened_site, settings_in
 from tests.support.serving import serving
 
@@ -125,6 +126,10 @@ INVALID: dict[str, str] = {
     "a trace that climbs": thumb(trace_id="trace:/main.support/../../api"),
     "a trace that climbs from tr-": thumb(trace_id="tr-../experiments"),
     "a trace as long as can be": thumb(trace_id="tr-" + "0" * 12_000),
+    "a trace that is too short": thumb(trace_id="tr-123"),
+    "a trace that is too long": thumb(trace_id=f"{TRACE}0"),
+    "a trace of a catalog that is too short": thumb(trace_id="trace:/main.support/123"),
+    "a part of a bare trace": thumb(trace_id=TRACE[4:]),
     "a request's id with a space": thumb(trace_id=None, client_request_id="a b"),
     "a request's id with a quote": thumb(trace_id=None, client_request_id="x' OR '1'='1"),
     "a request's id that is too long": thumb(trace_id=None, client_request_id="x" * 51),
@@ -181,7 +186,7 @@ def test_an_invalid_change_is_422(site: Site, body: dict[str, Any]) -> None:
 
 
 DISAGREEING: list[tuple[dict[str, str], dict[str, str]]] = [
-    ({"trace_id": TRACE}, {"trace_id": "tr-1"}),
+    ({"trace_id": TRACE}, {"trace_id": trace_named(1)}),
     ({"client_request_id": "request-1"}, {"client_request_id": "request-2"}),
     ({"trace_id": TRACE, "client_request_id": "r-1"}, {"client_request_id": "r-2"}),
 ]
@@ -252,7 +257,7 @@ def test_16_kib_are_not_too_much(site: Site) -> None:
         ("GET", "?session_id=%00"),
         ("GET", "?session_id=a%0Ab"),
         ("GET", f"?session_id={'x' * 251}"),
-        ("GET", "?" + "&".join(["trace_id=tr-1"] * 101)),
+        ("GET", "?" + "&".join([f"trace_id={TRACE}"] * 101)),
         ("DELETE", ""),
         ("DELETE", "/a-1"),
         ("DELETE", "/%00"),

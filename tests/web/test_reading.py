@@ -13,6 +13,7 @@ import pytest
 from mlflow.entities import AssessmentSource
 
 from agent_feedback import AgentFeedback
+from tests.support.ledgers import trace_named
 from tests.support.rating import (
     ANN,
     BOB,
@@ -155,7 +156,7 @@ def test_what_was_rated_elsewhere_is_shown(site: Site) -> None:
 def test_an_unknown_trace_has_no_ratings(site: Site) -> None:
     """Asking for what is not there is an empty list, at once."""
     begun = time.monotonic()
-    assert site.mine(trace_id="tr-0", client_request_id="request-0", session_id="x") == []
+    assert site.mine(trace_id=trace_named(0), client_request_id="request-0", session_id="x") == []
     assert site.mine(session_id="x' OR '1'='1") == []
     assert time.monotonic() - begun < 2
 
