@@ -17,7 +17,7 @@ _EXPERIMENT_FORM = re.compile(rf"tr-{_HEX}")
 _CATALOG_NAME = r"[\w-]{1,255}"
 _CATALOG_FORM = re.compile(rf"trace:/{_CATALOG_NAME}\.{_CATALOG_NAME}(\.{_CATALOG_NAME})?/{_HEX}")
 _BARE_FORM = re.compile(_HEX)
-_LONGEST = len("trace:/") + 3 * 256 + 32
+LONGEST = len("trace:/") + 3 * 256 + 32
 
 
 def parse(text: str) -> str:
@@ -26,7 +26,7 @@ def parse(text: str) -> str:
     Raises:
         InvalidFeedback: it is anything else. The sentence does not repeat the text.
     """
-    if len(text) <= _LONGEST and (
+    if len(text) <= LONGEST and (
         _EXPERIMENT_FORM.fullmatch(text)
         or _CATALOG_FORM.fullmatch(text)
         or _BARE_FORM.fullmatch(text)
