@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from importlib import import_module
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, TypeVar, cast, get_args
 
 from agent_feedback.errors import ConfigurationError
 from agent_feedback.model import COMMENT, CORRECTION, DIMENSION_PREFIX, SIGNAL_PREFIX, THUMB
+from agent_feedback.setting_kinds import HOOK, NAMES, NUMBER, SWITCH, TEXT, WHOLE_NUMBER, Kind
 
 T = TypeVar("T")
 Raters = Literal["asker", "anyone"]
@@ -32,6 +31,9 @@ _SECRET_HEADERS = {
     "proxy-authorization",
     "x-forwarded-access-token",
 }
+LONGEST_REASON = 100
+_GREATEST = 1_000_000  # far from what a clock, a timer or a column cannot hold
+_KIND = "kind"
 _SIGNALS = ("copy", "regenerate", "stop")
 _DIMENSION = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _FEEDBACK = (THUMB, COMMENT, CORRECTION, *(f"{SIGNAL_PREFIX}{signal}" for signal in _SIGNALS))
@@ -39,30 +41,7 @@ _FEEDBACK = (THUMB, COMMENT, CORRECTION, *(f"{SIGNAL_PREFIX}{signal}" for signal
 _RESERVED = (*(name.removeprefix(DIMENSION_PREFIX) for name in (THUMB, COMMENT)), *_FEEDBACK)
 
 
-def _text(raw: str) -> str:
-    return raw
-
-
-def _raters(raw: str) -> Raters:
-    return cast("Raters", raw)  # checked with the rest
-
-
-def _names(raw: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in raw.split(",") if name.strip())
-
-
-def _switch(raw: str) -> bool:
-    return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}[
-        raw.strip().lower()
-    ]
-
-
-def _hook(raw: str) -> Callable[..., Any]:
-    module, _, function = raw.partition(":")
-    return cast("Callable[..., Any]", getattr(import_module(module), function))
-
-
-def _setting(name: str, read: Callable[[str], T], default: T) -> T:
+def _setting(name: str, kind: Kind[T], default: T) -> T:
     """A field that the environment may set, as ``AGENT_FEEDBACK_<NAME>``."""
 
     def from_environment() -> T:
@@ -70,13 +49,13 @@ def _setting(name: str, read: Callable[[str], T], default: T) -> T:
         if raw is None:
             return default
         try:
-            return read(raw)
+            return kind.read(raw)
         except (ValueError, KeyError, ImportError, AttributeError, TypeError) as error:
             raise ConfigurationError(
                 f"AGENT_FEEDBACK_{name} cannot be read: it should be like {default!r}."
             ) from error
 
-    return field(default_factory=from_environment)
+    return field(default_factory=from_environment, metadata={_KIND: kind})
 
 
 @dataclass(frozen=True)
@@ -112,41 +91,36 @@ class Settings:
         ConfigurationError: a value cannot work; the sentence names the field and the fix.
     """
 
-    ledger_url: str = _setting("LEDGER_URL", _text, "sqlite:///agent_feedback.db")
-    prefix: str = _setting("PREFIX", _text, "/feedback")
+    ledger_url: str = _setting("LEDGER_URL", TEXT, "sqlite:///agent_feedback.db")
+    prefix: str = _setting("PREFIX", TEXT, "/feedback")
     dimensions: tuple[str, ...] = _setting(
-        "DIMENSIONS", _names, ("accuracy", "helpfulness", "relevance")
+        "DIMENSIONS", NAMES, ("accuracy", "helpfulness", "relevance")
     )
-    scale: int = _setting("SCALE", int, 5)
-    reasons: tuple[str, ...] = _setting("REASONS", _names, DEFAULT_REASONS)
-    raters: Raters = _setting("RATERS", _raters, "asker")
+    scale: int = _setting("SCALE", WHOLE_NUMBER, 5)
+    reasons: tuple[str, ...] = _setting("REASONS", NAMES, DEFAULT_REASONS)
+    raters: Raters = cast("Raters", _setting("RATERS", TEXT, "asker"))
     user_id_source: tuple[str, ...] = _setting(
-        "USER_ID_SOURCE", _names, ("x-forwarded-email", "x-forwarded-preferred-username", "obo")
+        "USER_ID_SOURCE", NAMES, ("x-forwarded-email", "x-forwarded-preferred-username", "obo")
     )
-    trusted_proxies: tuple[str, ...] = _setting("TRUSTED_PROXIES", _names, ())
-    require_user: bool = _setting("REQUIRE_USER", _switch, False)
-    implicit_signals: tuple[str, ...] = _setting("IMPLICIT_SIGNALS", _names, ())
-    unknown_wait_seconds: float = _setting("UNKNOWN_WAIT_SECONDS", float, 8.0)
-    allowed_origins: tuple[str, ...] = _setting("ALLOWED_ORIGINS", _names, ())
-    writes_per_minute: int = _setting("WRITES_PER_MINUTE", int, 120)
-    wait_seconds: float = _setting("WAIT_SECONDS", float, 1.0)
-    retention_days: float = _setting("RETENTION_DAYS", float, 30.0)
-    expose_errors: bool = _setting("EXPOSE_ERRORS", _switch, False)
-    redact: Callable[[str], str] | None = _setting("REDACT", _hook, None)
-    on_rating: Callable[[Any], None] | None = _setting("ON_RATING", _hook, None)
+    trusted_proxies: tuple[str, ...] = _setting("TRUSTED_PROXIES", NAMES, ())
+    require_user: bool = _setting("REQUIRE_USER", SWITCH, False)
+    implicit_signals: tuple[str, ...] = _setting("IMPLICIT_SIGNALS", NAMES, ())
+    unknown_wait_seconds: float = _setting("UNKNOWN_WAIT_SECONDS", NUMBER, 8.0)
+    allowed_origins: tuple[str, ...] = _setting("ALLOWED_ORIGINS", NAMES, ())
+    writes_per_minute: int = _setting("WRITES_PER_MINUTE", WHOLE_NUMBER, 120)
+    wait_seconds: float = _setting("WAIT_SECONDS", NUMBER, 1.0)
+    retention_days: float = _setting("RETENTION_DAYS", NUMBER, 30.0)
+    expose_errors: bool = _setting("EXPOSE_ERRORS", SWITCH, False)
+    redact: Callable[[str], str] | None = _setting("REDACT", HOOK, None)
+    on_rating: Callable[[Any], None] | None = _setting("ON_RATING", HOOK, None)
 
     def __post_init__(self) -> None:  # noqa: D105
-        for name in (
-            "dimensions",
-            "reasons",
-            "user_id_source",
-            "trusted_proxies",
-            "implicit_signals",
-            "allowed_origins",
-        ):
-            if isinstance(getattr(self, name), str):
-                raise ConfigurationError(f"{name} is a list of names, not one string.")
-            object.__setattr__(self, name, tuple(getattr(self, name)))
+        for each in fields(self):
+            kind: Kind[Any] = each.metadata[_KIND]
+            try:
+                object.__setattr__(self, each.name, kind.take(getattr(self, each.name)))
+            except TypeError:
+                raise ConfigurationError(f"{each.name} must be {kind.described}.") from None
         for complaint in self._complaints():
             raise ConfigurationError(complaint)
 
@@ -162,8 +136,9 @@ class Settings:
             f"dimensions must not be called {', '.join(_RESERVED)}: those names are taken.": (
                 not set(_RESERVED) & set(self.dimensions)
             ),
-            "scale must be a whole number of stars, 2 or more.": (
-                isinstance(self.scale, int) and self.scale >= 2
+            f"scale must be 2 to {_GREATEST:,} stars.": 2 <= self.scale <= _GREATEST,
+            f"reasons must have 1 to {LONGEST_REASON} characters each.": all(
+                0 < len(reason) <= LONGEST_REASON for reason in self.reasons
             ),
             'raters must be "asker" or "anyone".': self.raters in get_args(Raters),
             f"implicit_signals must be among {', '.join(_SIGNALS)}.": (
@@ -177,13 +152,10 @@ class Settings:
                 not _SECRET_HEADERS & set(map(str.lower, self.user_id_source))
             ),
             "writes_per_minute must be 1 or more.": self.writes_per_minute >= 1,
-            "unknown_wait_seconds, wait_seconds and retention_days must be finite, 0 or more.": all(
-                math.isfinite(length) and length >= 0
-                for length in (self.unknown_wait_seconds, self.wait_seconds, self.retention_days)
-            ),
-            "redact and on_rating must be functions.": all(
-                hook is None or callable(hook) for hook in (self.redact, self.on_rating)
-            ),
+            **{
+                f"{name} must be 0 to {_GREATEST:,}.": 0 <= getattr(self, name) <= _GREATEST
+                for name in ("unknown_wait_seconds", "wait_seconds", "retention_days")
+            },
             'allowed_origins must be origins like "https://chat.example.com", without a path.': (
                 all(re.fullmatch(r"https?://[^/*\s]+", origin) for origin in self.allowed_origins)
             ),

@@ -10,11 +10,18 @@ _BIDIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u20
 _BEGINS_FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
-def clean(text: str) -> str:
+def clean(text: str, longest: int | None = None) -> str:
     """``text`` as it was given, in NFC, without control characters (newline and tab stay), lone
-    surrogates and characters that reverse what follows them."""
+    surrogates and characters that reverse what follows them.
+
+    Args:
+        text: What was typed.
+        longest: Some letters of Hindi, Bengali or Hebrew are two or three characters in NFC. Where
+            that would make the text longer than this, it stays in the form that it has.
+    """
     kept = "".join(c for c in text if c in "\n\t" or not _is_unwanted(c))
-    return unicodedata.normalize("NFC", kept)
+    normal = unicodedata.normalize("NFC", kept)
+    return normal if longest is None or len(normal) <= longest else kept
 
 
 def is_name(text: str, longest: int) -> bool:

@@ -1,7 +1,9 @@
 """The two forms of a trace id, told apart once and checked at the edge.
 
 ``tr-<hex>`` names a trace of an experiment, ``trace:/<catalog>.<schema>[.<prefix>]/<hex>`` one in
-Unity Catalog. A bare ``<hex>`` is an OpenTelemetry id that still lacks its location.
+Unity Catalog. A bare ``<hex>`` is an OpenTelemetry id that still lacks its location. ``<hex>`` is
+always OpenTelemetry's own: MLflow makes both forms from ``opentelemetry.trace.format_trace_id``
+(``mlflow.tracing.utils``), so an id of another length names no trace, now or later.
 """
 
 from __future__ import annotations
@@ -10,12 +12,12 @@ import re
 
 from agent_feedback.errors import InvalidFeedback
 
-_HEX = r"[0-9a-f]{1,64}"
+_HEX = r"[0-9a-f]{32}"
 _EXPERIMENT_FORM = re.compile(rf"tr-{_HEX}")
 _CATALOG_NAME = r"[\w-]{1,255}"
 _CATALOG_FORM = re.compile(rf"trace:/{_CATALOG_NAME}\.{_CATALOG_NAME}(\.{_CATALOG_NAME})?/{_HEX}")
-_BARE_FORM = re.compile(r"[0-9a-f]{32}")
-_LONGEST = 820
+_BARE_FORM = re.compile(_HEX)
+LONGEST = len("trace:/") + 3 * 256 + 32
 
 
 def parse(text: str) -> str:
@@ -24,7 +26,7 @@ def parse(text: str) -> str:
     Raises:
         InvalidFeedback: it is anything else. The sentence does not repeat the text.
     """
-    if len(text) <= _LONGEST and (
+    if len(text) <= LONGEST and (
         _EXPERIMENT_FORM.fullmatch(text)
         or _CATALOG_FORM.fullmatch(text)
         or _BARE_FORM.fullmatch(text)
@@ -32,7 +34,7 @@ def parse(text: str) -> str:
         return text
     raise InvalidFeedback(
         "trace_id is not a trace id: it looks like tr-<hex> or"
-        " trace:/<catalog>.<schema>.<prefix>/<hex>."
+        " trace:/<catalog>.<schema>.<prefix>/<hex>, with 32 hexadecimal digits."
     )
 
 

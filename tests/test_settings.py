@@ -5,9 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pytest
 
 from agent_feedback import AgentFeedback, ConfigurationError, Settings
+from tests.fuzz.texts import attempt
 
 
 def shout(text: str) -> str:
@@ -106,6 +108,32 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"dimensions": ("Accuracy",)}, "dimensions"),
     ({"dimensions": ("too " * 20,)}, "dimensions"),
     ({"dimensions": "accuracy"}, "dimensions"),
+    ({"dimensions": 5}, "dimensions"),
+    ({"dimensions": None}, "dimensions"),
+    ({"dimensions": ("accuracy", 5)}, "dimensions"),
+    ({"dimensions": b"accuracy"}, "dimensions"),
+    ({"reasons": ("x" * 101,)}, "reasons"),
+    ({"reasons": ("",)}, "reasons"),
+    ({"reasons": [None]}, "reasons"),
+    ({"user_id_source": {"obo": 1, 2: 3}}, "user_id_source"),
+    ({"trusted_proxies": 5}, "trusted_proxies"),
+    ({"trusted_proxies": (5,)}, "trusted_proxies"),
+    ({"implicit_signals": ([],)}, "implicit_signals"),
+    ({"allowed_origins": (5,)}, "allowed_origins"),
+    ({"ledger_url": None}, "ledger_url"),
+    ({"ledger_url": Path("ledger.db")}, "ledger_url"),
+    ({"prefix": 5}, "prefix"),
+    ({"raters": ["asker"]}, "raters"),
+    ({"raters": None}, "raters"),
+    ({"scale": "5"}, "scale"),
+    ({"scale": float("nan")}, "scale"),
+    ({"scale": 10**400}, "scale"),
+    ({"scale": numpy.int64(5)}, "scale"),
+    ({"require_user": "yes"}, "require_user"),
+    ({"require_user": 1}, "require_user"),
+    ({"require_user": numpy.True_}, "require_user"),
+    ({"expose_errors": "false"}, "expose_errors"),
+    ({"expose_errors": None}, "expose_errors"),
     ({"scale": 1}, "scale"),
     ({"scale": 2.5}, "scale"),
     ({"scale": True}, "scale"),
@@ -122,6 +150,18 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"user_id_source": ("X-Forwarded-Access-Token",)}, "user_id_source"),
     ({"user_id_source": ("x-forwarded-email", "Authorization")}, "user_id_source"),
     ({"writes_per_minute": 0}, "writes_per_minute"),
+    ({"writes_per_minute": "120"}, "writes_per_minute"),
+    ({"writes_per_minute": 2.5}, "writes_per_minute"),
+    ({"writes_per_minute": True}, "writes_per_minute"),
+    ({"unknown_wait_seconds": None}, "unknown_wait_seconds"),
+    ({"unknown_wait_seconds": numpy.float32(1)}, "unknown_wait_seconds"),
+    ({"unknown_wait_seconds": numpy.array([1.0, 2.0])}, "unknown_wait_seconds"),
+    ({"wait_seconds": "1"}, "wait_seconds"),
+    ({"wait_seconds": True}, "wait_seconds"),
+    ({"wait_seconds": 10**400}, "wait_seconds"),
+    ({"retention_days": 1 + 0j}, "retention_days"),
+    ({"retention_days": 1e300}, "retention_days"),
+    ({"redact": "x"}, "redact"),
     ({"unknown_wait_seconds": -1}, "unknown_wait_seconds"),
     ({"wait_seconds": -0.1}, "wait_seconds"),
     ({"wait_seconds": float("nan")}, "wait_seconds"),
@@ -141,6 +181,18 @@ def test_a_value_that_cannot_work_is_refused(chosen: dict[str, Any], field: str)
     with pytest.raises(ConfigurationError, match=field) as refused:
         Settings(**chosen)
     assert str(refused.value).count(". ") == 0
+
+
+@pytest.mark.parametrize("field", [row[0] for row in FROM_ENVIRONMENT])
+@pytest.mark.parametrize(
+    "value",
+    [None, 5, "x", b"x", [], {}, object(), float("nan"), numpy.int64(5), numpy.array([1, 2])],
+    ids=lambda value: type(value).__name__,
+)
+def test_any_value_works_or_is_refused_by_name(field: str, value: Any) -> None:
+    """No field fails in another way than the others, whatever it is given."""
+    made = attempt(lambda: Settings(**{field: value}))
+    assert isinstance(made, Settings) or str(made).startswith(f"{field} must ")
 
 
 @pytest.mark.parametrize(

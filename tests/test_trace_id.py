@@ -5,6 +5,11 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mlflow.tracing.utils import (
+    encode_trace_id,
+    generate_mlflow_trace_id_from_otel_trace_id,
+    generate_trace_id_v4_from_otel_trace_id,
+)
 
 from agent_feedback import InvalidFeedback
 from agent_feedback.trace_id import complete, is_bare, parse, place_of, to_assessments_id
@@ -12,7 +17,6 @@ from agent_feedback.trace_id import complete, is_bare, parse, place_of, to_asses
 HEX = "0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 FORMS = [
     f"tr-{HEX}",
-    "tr-1",
     HEX,
     f"trace:/main.support/{HEX}",
     f"trace:/main.support.agent/{HEX}",
@@ -28,9 +32,14 @@ NO_FORMS = [
     f"tr-{HEX}\n",
     f"tr-{HEX}\x00",
     f"tr-{HEX}/..",
-    f"tr-{'0' * 65}",
+    "tr-123",
+    f"tr-{HEX[1:]}",
+    f"tr-{HEX}0",
+    f"tr-{HEX}{HEX}",
     HEX[:-1],
     f"{HEX}0",
+    f"trace:/main.support/{HEX[1:]}",
+    f"trace:/main.support/{HEX}0",
     "MLFLOW_NO_OP_SPAN_TRACE_ID",
     f"trace:/main/{HEX}",
     f"trace:/a.b.c.d/{HEX}",
@@ -44,7 +53,7 @@ NO_FORMS = [
     f"trace:/a b.c/{HEX}",
     f"trace:/{'a' * 300}.b/{HEX}",
     "tr-\ud800",
-    "tr-٣",
+    f"tr-{'٣' * 32}",
     "x" * 100_000,
 ]
 
@@ -55,6 +64,17 @@ def test_a_trace_id_is_taken_as_it_is(text: str) -> None:
     assert to_assessments_id(parse(text)) == text
 
 
+@pytest.mark.parametrize("number", [1, 2**128 - 1])
+def test_mlflows_own_ids_are_known_forms(number: int) -> None:
+    """What MLflow makes of OpenTelemetry's least and greatest trace id is taken."""
+    for made in (
+        generate_mlflow_trace_id_from_otel_trace_id(number),
+        generate_trace_id_v4_from_otel_trace_id(number, "main.support.agent"),
+        encode_trace_id(number),
+    ):
+        assert parse(made) == made
+
+
 @pytest.mark.parametrize("text", NO_FORMS, ids=range(len(NO_FORMS)))
 def test_anything_else_is_refused_without_repeating_it(text: str) -> None:
     """What is no trace id is refused in one sentence that does not hold it."""
@@ -63,7 +83,7 @@ def test_anything_else_is_refused_without_repeating_it(text: str) -> None:
     assert len(text.strip()) < 4 or text.strip() not in str(refused.value)
 
 
-@given(st.one_of(st.text(), st.from_regex(r"(trace:/|tr-)?[\w./-]{0,60}")))
+@given(st.one_of(st.text(), st.from_regex(r"(trace:/[\w./-]{0,60}/|tr-)?[0-9a-f]{32}.{0,2}")))
 def test_what_passes_can_leave_its_place_nowhere(text: str) -> None:
     """No accepted id climbs out of a URL's path or opens a query."""
     try:

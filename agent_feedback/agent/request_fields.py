@@ -8,7 +8,8 @@ from typing import Any
 
 from agent_feedback.text import is_name
 
-_CLIENT_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,50}")
+LONGEST_REQUEST_ID = 50  # MLflow's column
+_CLIENT_REQUEST_ID = re.compile(rf"[A-Za-z0-9._:-]{{1,{LONGEST_REQUEST_ID}}}")
 _LONGEST = 250  # MLflow's limit for a trace's metadata
 
 

@@ -172,28 +172,33 @@ class Forms:
         return tuple(dict.fromkeys(reasons))
 
     def _text(self, field_name: str, text: str | None, longest: int) -> str | None:
+        """A text as it is kept. It is counted as it was sent, which is what a client can count."""
         if text is None:
             return None
-        cleaned = clean(text)
+        cleaned = clean(_no_longer_than(longest, text, field_name), longest)
         if self._settings.redact is not None and cleaned.strip():
-            cleaned = self._redacted(cleaned)
-        if len(cleaned) > longest:
-            raise InvalidFeedback(f"The {field_name} is longer than {longest:,} characters.")
+            cleaned = _no_longer_than(longest, self._redacted(cleaned, longest), field_name)
         return cleaned if cleaned.strip() else None
 
-    def _redacted(self, text: str) -> str:
+    def _redacted(self, text: str, longest: int) -> str:
         assert self._settings.redact is not None
         try:
             redacted = self._settings.redact(text)
             if not isinstance(redacted, str):
                 raise TypeError("the redact hook must return a text")
-            return clean(redacted)  # again: a hook's own text goes to the same stores
+            return clean(redacted, longest)  # again: a hook's own text goes to the same stores
         except Exception as error:
             # Never the text as it was: what should have been removed would be stored.
             logger.error(
                 "agent_feedback: the redact hook failed; nothing was stored\n%s", origin_of(error)
             )
             raise Unavailable("Texts cannot be stored right now: try again later.") from None
+
+
+def _no_longer_than(longest: int, text: str, field_name: str) -> str:
+    if len(text) > longest:
+        raise InvalidFeedback(f"The {field_name} is longer than {longest:,} characters.")
+    return text
 
 
 def _needed(text: str | None, complaint: str) -> str:

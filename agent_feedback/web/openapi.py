@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from agent_feedback.settings import Settings
 from agent_feedback.web.schemas import (
+    LONGEST_BODY,
     REQUEST_ID_FORM,
     TRACE_ID_FORM,
     DetailedAnswer,
@@ -50,7 +51,7 @@ _ERRORS = {
     401: "Nobody is signed in, or the workspace refuses the access token.",
     403: "Someone else asked, or another site's page sent this.",
     404: "No such answer, or no such rating of yours.",
-    413: "The body is too large.",
+    413: f"The body is larger than {LONGEST_BODY:,} bytes.",
     415: "The body is not sent as JSON.",
     422: "The feedback is not valid.",
     429: "Too many ratings in a minute.",
@@ -174,6 +175,7 @@ def _request_body(model: type[BaseModel], settings: Settings) -> dict[str, Any]:
     if "ratings" in schema["properties"]:
         for dimension in settings.dimensions:
             schema["properties"][dimension] = {"type": "number", **_stars(settings)}
+    schema["additionalProperties"] = False
     return {
         "requestBody": {
             "required": True,

@@ -7,8 +7,9 @@ contract gives it.
 from __future__ import annotations
 
 import json
+import re
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, TypeVar
 
 from limits import RateLimitItemPerMinute
@@ -19,12 +20,13 @@ from starlette.requests import Request
 
 from agent_feedback.errors import FeedbackError, InvalidFeedback, NotAllowed, RateLimited
 from agent_feedback.settings import Settings
+from agent_feedback.web.schemas import LONGEST_BODY
 
 M = TypeVar("M", bound=BaseModel)
 
-LONGEST_BODY = 16 * 1024
 _DEEPEST = 8
 _TOO_DEEP = "The body is nested too deeply."
+_HARMLESS_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,29}")
 
 
 class MalformedBody(FeedbackError):
@@ -34,9 +36,12 @@ class MalformedBody(FeedbackError):
 
 
 class BodyTooLarge(FeedbackError):
-    """The body is larger than 16 KiB."""
+    """The body is larger than the largest feedback can be."""
 
     status_code = 413
+
+    def __init__(self) -> None:
+        super().__init__(f"The body is larger than {LONGEST_BODY:,} bytes.")
 
 
 class NotJson(FeedbackError):
@@ -81,21 +86,40 @@ class RequestGuard:
             window = self._limiter.get_window_stats(self._writes, *counted_as)
             raise RateLimited(retry_after=max(1.0, window.reset_time - time.time()))
 
-    async def read(self, request: Request, model: type[M]) -> M:
-        """The body, no more than 16 KiB of it being read.
+    async def read(self, request: Request, model: type[M], more: Sequence[str] = ()) -> M:
+        """The body, no more than ``LONGEST_BODY`` of it being read.
+
+        Args:
+            request: Whose body it is.
+            model: What it should be.
+            more: Members that it may have beside those of the model.
 
         Raises:
             NotJson, BodyTooLarge, MalformedBody: it is no body of ours.
-            InvalidFeedback: a member has a wrong type or value.
+            InvalidFeedback: a member is unknown, or has a wrong type or value.
         """
         media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
             raise NotJson()
         data = _parsed(await _limited(request))
+        refuse_unknown(data, [*model.model_fields, *more])
         try:
             return model.model_validate(data)
         except ValidationError as error:
-            raise InvalidFeedback(_sentence(error, model)) from None
+            raise InvalidFeedback(_sentence(error)) from None
+
+
+def refuse_unknown(said: Collection[str], known: Collection[str]) -> None:
+    """Refuse what would be left unheard: a misspelt member is something that somebody said.
+
+    Raises:
+        InvalidFeedback: a name is not known. It is repeated where nothing but a name can be meant.
+    """
+    unknown = next((name for name in said if name not in known), None)
+    if unknown is None:
+        return
+    shown = unknown if _HARMLESS_NAME.fullmatch(unknown) else "A member"
+    raise InvalidFeedback(f"{shown} is unknown here: send {', '.join(known)}.")
 
 
 async def _limited(request: Request) -> bytes:
@@ -141,16 +165,12 @@ def _depth(data: Any) -> int:
     return deepest
 
 
-def _sentence(error: ValidationError, model: type[BaseModel]) -> str:
-    """The first complaint, without anything of what was sent: a member's name may be somebody's."""
+def _sentence(error: ValidationError) -> str:
+    """The first complaint, without anything of what was sent but the member's name, a known one."""
     first = error.errors(include_input=False, include_url=False)[0]
     message = first["msg"].removeprefix("Value error, ")
     member = first["loc"][0] if first["loc"] else None
-    if member is None:
-        return f"{message}."
-    if member not in model.model_fields:
-        return f"A member is unknown here: send {', '.join(model.model_fields)}."
-    return f"{member}: {message}."
+    return f"{message}." if member is None else f"{member}: {message}."
 
 
 def _host(request: Request) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -36,7 +37,7 @@ from agent_feedback.web.openapi import (
     telling,
     withdrawing,
 )
-from agent_feedback.web.request_guard import RequestGuard
+from agent_feedback.web.request_guard import RequestGuard, refuse_unknown
 from agent_feedback.web.schemas import (
     AmendBody,
     DetailedAnswer,
@@ -148,7 +149,7 @@ class Routes:
     ) -> Response:
         """Create or change my ratings of several dimensions at once."""
         person = await self._writer(request)
-        body = await self._guard.read(request, DetailedBody)
+        body = await self._guard.read(request, DetailedBody, self._settings.dimensions)
         form = RatingForm(
             ratings=self._ratings(body),
             rationale=body.rationale,
@@ -203,6 +204,8 @@ class Routes:
     ) -> Response:
         """Withdraw my rating by what it rates; doing it twice is fine."""
         person = await self._writer(request)
+        # Without its dimension, this would withdraw something else: the thumb.
+        refuse_unknown(request.query_params, _named_by(self.withdraw))
         target = Target(trace_id, client_request_id)
         operation = partial(self._service.withdraw, target, person, dimension=dimension)
         return _changed(await self._carry_out(request, operation))
@@ -280,14 +283,10 @@ class Routes:
         return await anyio.to_thread.run_sync(step, limiter=self._threads)
 
     def _ratings(self, body: DetailedBody) -> dict[str, Any]:
-        flat = {
-            name: stars
-            for name, stars in (body.model_extra or {}).items()
-            if name in self._settings.dimensions
-            # A number for a dimension that we do not know is a typing error, and somebody's stars.
-            or (body.ratings is None and type(stars) in (int, float))
-        }
-        ratings = {**flat, **(body.ratings or {})}
+        flat, nested = body.model_extra or {}, body.ratings or {}
+        if flat.keys() & nested.keys():
+            raise InvalidFeedback("A dimension is rated twice: name it in ratings or beside them.")
+        ratings = {**flat, **nested}
         if not ratings:
             known = ", ".join(self._settings.dimensions)
             raise InvalidFeedback(f"Rate at least one dimension: {known}.")
@@ -298,6 +297,11 @@ def preferences(request: Request) -> set[str]:
     """The names of RFC 7240's preferences, which may come in one header or in several."""
     said = ",".join(request.headers.getlist("prefer")).lower().split(",")
     return {preference.partition(";")[0].strip() for preference in said}
+
+
+def _named_by(endpoint: Callable[..., Any]) -> list[str]:
+    """What an endpoint's query may name."""
+    return [name for name in inspect.signature(endpoint).parameters if name != "request"]
 
 
 def _target(

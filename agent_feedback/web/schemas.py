@@ -15,12 +15,30 @@ from pydantic import (
     model_validator,
 )
 
+from agent_feedback import trace_id
+from agent_feedback.agent.request_fields import LONGEST_REQUEST_ID
 from agent_feedback.service.forms import LONGEST_CORRECTION, LONGEST_RATIONALE
+from agent_feedback.settings import LONGEST_REASON
 
 # For readers and generators of clients: who decides is `trace_id.parse` and `is_client_request_id`,
 # which know more of the catalog's names.
-TRACE_ID_FORM = r"^(tr-[0-9a-f]{1,64}|[0-9a-f]{32}|trace:/[^/]{3,767}/[0-9a-f]{1,64})$"
+TRACE_ID_FORM = r"^(tr-|trace:/[^/]{3,767}/)?[0-9a-f]{32}$"
 REQUEST_ID_FORM = r"^[A-Za-z0-9._:-]{1,50}$"
+
+_MOST_REASONS = 20
+# The longest way to write one character in JSON: two escapes, as in "\\ud83d\\ude00".
+_BYTES_OF_A_CHARACTER = 12
+# Members' names, a dimension or a signal, numbers, punctuation, and the spaces of a pretty print.
+_BYTES_OF_THE_REST = 8 * 1024
+_CHARACTERS = (
+    LONGEST_RATIONALE
+    + LONGEST_CORRECTION
+    + _MOST_REASONS * LONGEST_REASON
+    + trace_id.LONGEST
+    + LONGEST_REQUEST_ID
+)
+LONGEST_BODY = _BYTES_OF_A_CHARACTER * _CHARACTERS + _BYTES_OF_THE_REST
+"""Bytes that hold whatever the limits of a body's members allow, in any script and encoding."""
 
 _TRACE = "tr-0a1b2c3d4e5f60718293a4b5c6d7e8f9"
 _RATING: dict[str, Any] = {
@@ -39,11 +57,12 @@ _RATIONALE: dict[str, Any] = {"maxLength": LONGEST_RATIONALE}
 _CORRECTION: dict[str, Any] = {"maxLength": LONGEST_CORRECTION}
 Status = Literal["ok", "pending"]
 Stars = StrictInt | StrictFloat
-Reasons = Annotated[list[Annotated[StrictStr, Field(max_length=100)]], Field(max_length=20)]
+Reason = Annotated[StrictStr, Field(max_length=LONGEST_REASON)]
+Reasons = Annotated[list[Reason], Field(max_length=_MOST_REASONS)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="ignore", allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class _Targeted(_Strict):
@@ -71,8 +90,8 @@ class FeedbackBody(_Targeted):
                     "trace_id": _TRACE,
                     "value": False,
                     "reasons": ["incorrect"],
-                    "rationale": "The limit is 16 KiB.",
-                    "correction": "Bodies may have up to 16 KiB.",
+                    "rationale": "The office opens at nine.",
+                    "correction": "The office opens at nine, on Fridays at ten.",
                 },
                 {"trace_id": _TRACE, "dimension": "accuracy", "value": 4},
             ]
@@ -103,7 +122,11 @@ class FeedbackBody(_Targeted):
 
 
 class DetailedBody(_Targeted):
-    """Stars for several dimensions at once."""
+    """Stars for several dimensions at once.
+
+    The flat form's members are the settings' dimensions, which no class can name: whoever reads a
+    body refuses others before.
+    """
 
     model_config = ConfigDict(
         extra="allow",
@@ -128,7 +151,6 @@ class AmendBody(_Strict):
     """A partial change: what is absent is kept, ``null`` clears."""
 
     model_config = ConfigDict(
-        extra="forbid",
         json_schema_extra={"examples": [{"value": False, "rationale": "Out of date by now."}]},
     )
 

@@ -104,7 +104,7 @@ def _frame(frame: str) -> Any:
     return data if data == DONE else json.loads(data)
 
 
-def eventually(look: Callable[[], Any], otherwise: str, *, within_seconds: float = 10.0) -> Any:
+def eventually(look: Callable[[], Any], otherwise: str, *, within_seconds: float = 30.0) -> Any:
     """Return what ``look`` finds, asking again until it finds something."""
     deadline = time.monotonic() + within_seconds
     while not (found := look()):

@@ -42,7 +42,7 @@ async def _slow_stream(request: Any) -> AsyncIterator[Any]:
 
 
 async def _steady_stream(request: Any) -> AsyncIterator[Any]:
-    for _ in range(25):
+    for _ in range(100):
         await asyncio.sleep(0.02)
         yield {"text": "Hel"}
 
@@ -74,14 +74,15 @@ def test_a_silent_stream_is_kept_alive(hosts: Hosts, monkeypatch: pytest.MonkeyP
     host = hosts.start(UNTYPED, stream=_slow_stream)
     text = _raw(host).text
     before, _, after = text.partition('{"text": "lo"}')
-    assert 1 <= before.count(PING) <= 5
+    assert PING in before
     assert PING not in after
     assert frames(text)[:2] == [{"text": "Hel"}, {"text": "lo"}]
 
 
 def test_a_stream_that_speaks_is_not_pinged(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream that is never silent for that long gets no comment, however long it is."""
-    monkeypatch.setattr(exchange, "_PING_SECONDS", 0.25)
+    # Shorter than the stream, and far more than any pause of it on a busy machine.
+    monkeypatch.setattr(exchange, "_PING_SECONDS", 1.8)
     host = hosts.start(UNTYPED, stream=_steady_stream)
     assert PING not in _raw(host).text
 

@@ -49,7 +49,7 @@ def test_functions_do_not_wait_for_each_other(hosts: Hosts) -> None:
 
     def answer(request: Any) -> Any:
         with gauge:
-            together.wait(10)
+            together.wait(60)
             return {}
 
     host = hosts.start(UNTYPED, invoke=answer)
@@ -65,14 +65,14 @@ def test_generators_do_not_wait_for_each_other(hosts: Hosts) -> None:
     def answer(request: Any) -> Iterator[Any]:
         with gauge:
             yield {"text": "Hel"}
-            together.wait(10)
-            assert released.wait(10)
+            together.wait(60)
+            assert released.wait(60)
             yield {"text": "lo"}
 
     host = hosts.start(UNTYPED, stream=answer)
 
     def release_when_all_run() -> None:
-        together.wait(10)
+        together.wait(60)
         assert host.get("/health").status_code == 200
         released.set()
 
@@ -241,7 +241,7 @@ async def test_without_running_ahead_it_is_step_by_step() -> None:
         assert await anext(events) is made[number]
         await asyncio.sleep(0.002)
         assert len(made) == number + 1
-    await asyncio.wait_for(events.aclose(), 5)
+    await asyncio.wait_for(events.aclose(), 60)
     assert len(made) == 10
     assert [item[0] async for item in HandlerThreads().iterate(lists, ahead=False)] == [*range(50)]
 
@@ -278,7 +278,7 @@ async def test_closing_frees_a_thread_that_waits_for_its_reader() -> None:
     events = HandlerThreads().iterate(numbers)
     await anext(events)
     await asyncio.sleep(0.05)
-    await asyncio.wait_for(events.aclose(), 5)
+    await asyncio.wait_for(events.aclose(), 60)
     assert ended.is_set()
 
 
@@ -304,7 +304,7 @@ def test_a_closed_loop_keeps_no_thread(ahead: bool) -> None:
     for task in asyncio.all_tasks(loop):
         task.cancel()
     loop.close()
-    assert ended.wait(10)
+    assert ended.wait(60)
     del unfinished
 
 

@@ -96,7 +96,7 @@ async def test_a_ledger_locked_from_the_start_blocks_nobody(
     with _locked(ledger_file):
         for _ in range(3):
             sent.clear()
-            await asyncio.wait_for(request_stream(app, request_body(UNTYPED), send), 5)
+            await asyncio.wait_for(request_stream(app, request_body(UNTYPED), send), 60)
             assert frames(b"".join(sent).decode())[-1] == DONE
 
 

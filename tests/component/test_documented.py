@@ -79,7 +79,7 @@ async def test_from_an_answer_to_its_rating(ann: Visitor, host: Host, tmp_path: 
     await expect(rating.get_by_role("status")).to_contain_text("Saved")
     trace_id = await rating.get_attribute("trace-id")
     assert trace_id is not None
-    assert eventually(lambda: held(trace_id), bool, within=20) == {"user_feedback": False}
+    assert eventually(lambda: held(trace_id), bool, within=60) == {"user_feedback": False}
 
 
 async def test_events_and_methods(ann: Visitor, host: Host) -> None:

@@ -19,7 +19,7 @@ from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.ledger.statistics import delivery_statistics
 from agent_feedback.model import Content, Rating, RatingKey
 from tests.support.assessments import FakeStore, assessment, mark
-from tests.support.ledgers import KEY, become, flipped, keys
+from tests.support.ledgers import KEY, assessment_named, become, flipped, keys
 from tests.support.ledgers import rated as rated_at
 from tests.support.rating import eventually
 
@@ -72,7 +72,7 @@ def test_a_receipt_comes_when_mlflow_has_it(
     (rating,) = ledger.change({KEY: flipped}, lease=lease)
     (receipt,) = expect(delivery, [rating])
     delivery.deliver_now(lease)
-    delivered = receipt.result(5)
+    delivered = receipt.result(60)
     assert (delivered.revision, delivered.assessment_id) == (1, rating.assessment_id)
     assert not delivered.adopted
     assert store.held() == {rating.assessment_id: True}
@@ -118,7 +118,7 @@ def test_a_later_revision_answers_for_an_earlier_one(ledger: Ledger, delivery: D
     second = ledger.change({KEY: flipped})
     receipts = [*expect(delivery, first), *expect(delivery, second)]
     delivery.start()
-    assert [receipt.result(5).revision for receipt in receipts] == [2, 2]
+    assert [receipt.result(60).revision for receipt in receipts] == [2, 2]
 
 
 def test_nobody_is_told_who_stopped_waiting(ledger: Ledger, delivery: Delivery) -> None:
@@ -201,16 +201,16 @@ def test_a_store_that_replaces_ids_is_no_adoption(
     store.replaces_ids = True
     (receipt,) = expect(delivery, rated(ledger))
     delivery.start()
-    delivered = receipt.result(5)
+    delivered = receipt.result(60)
     assert not delivered.adopted
     assert [delivered.assessment_id] == list(store.held())
     (receipt,) = expect(delivery, ledger.change({KEY: flipped}))
     delivery.wake()
-    assert receipt.result(5).assessment_id == delivered.assessment_id
+    assert receipt.result(60).assessment_id == delivered.assessment_id
     assert store.held() == {delivered.assessment_id: False}
     (receipt,) = expect(delivery, ledger.change({KEY: withdrawn}))
     delivery.wake()
-    receipt.result(5)
+    receipt.result(60)
     assert store.held() == {}
 
 
@@ -221,7 +221,7 @@ def test_what_the_person_made_elsewhere_is_adopted(
     store.traces[KEY.trace_id]["a-elsewhere"] = assessment("a-elsewhere", False)
     (receipt,) = expect(delivery, rated(ledger))
     delivery.start()
-    assert receipt.result(5).adopted
+    assert receipt.result(60).adopted
     assert settled(queue)
     assert store.held() == {"a-elsewhere": True}
     assert state_of(ledger).public_id == "a-elsewhere"
@@ -264,6 +264,15 @@ def test_an_assessment_that_vanished_is_made_afresh(
     assert list(store.held().values()) == [False]
 
 
+def pause_of(queue: DeliveryQueue) -> float:
+    """Say how long delivery leaves a rating alone, once an attempt has ended."""
+    pauses = eventually(
+        lambda: [wait for wait in (queue.seconds_until_due(),) if wait is not None and wait < 5],
+        bool,
+    )
+    return pauses[0]
+
+
 def test_a_trace_that_is_not_stored_yet_is_waited_for(
     ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Delivery
 ) -> None:
@@ -272,10 +281,9 @@ def test_a_trace_that_is_not_stored_yet_is_waited_for(
     rated(ledger)
     delivery.start()
     eventually(lambda: store.calls.count("look"), lambda looks: looks >= 2)
+    assert pause_of(queue) <= 1.0
     store.traces[KEY.trace_id] = {}
-    begun = time.monotonic()
     assert settled(queue)
-    assert time.monotonic() - begun < 1.0
     assert list(store.held().values()) == [True]
 
 
@@ -309,11 +317,10 @@ def test_an_open_trace_is_not_rated(
     assert store.calls == []
     open_traces.clear()
     delivery.wake()
-    eventually(lambda: store.calls, bool, within=1.0)
+    assert eventually(lambda: store.calls, bool)
+    assert pause_of(queue) <= 1.5
     store.traces[KEY.trace_id] = {}
-    begun = time.monotonic()
     assert settled(queue)
-    assert time.monotonic() - begun < 1.5
 
 
 def test_ten_clicks_in_an_outage_become_one_write(
@@ -395,7 +402,7 @@ def test_a_stop_leaves_the_rest_for_the_next_start(
     ledger.change({key: become(_later(key.trace_id)) for key in keys(40)})
     delivery.start()
     done = eventually(
-        lambda: delivery_statistics(ledger), lambda status: status.pending == 0, within=5
+        lambda: delivery_statistics(ledger), lambda status: status.pending == 0, within=30
     )
     held = [len(assessments) for assessments in store.traces.values()]
     assert (done.pending, held) == (0, [1] * 40)
@@ -403,7 +410,7 @@ def test_a_stop_leaves_the_rest_for_the_next_start(
 
 def _later(trace_id: str) -> Rating:
     key = replace(KEY, trace_id=trace_id)
-    return Rating(key, Content(False), f"a-{trace_id}-{KEY.name}", revision=2, changed_at=2)
+    return Rating(key, Content(False), assessment_named(key), revision=2, changed_at=2)
 
 
 def test_a_deletion_that_was_only_said_to_be_done_is_noticed(
@@ -428,6 +435,6 @@ def test_a_deletion_that_was_only_said_to_be_done_is_noticed(
     monkeypatch.setattr(store, "delete", delete_the_second_time)
     ledger.change({KEY: withdrawn})
     delivery.wake()
-    assert settled(queue, within=15)
+    assert settled(queue, within=60)
     assert store.held() == {}
     assert len(deletes) == 2

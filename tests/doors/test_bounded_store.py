@@ -3,7 +3,6 @@
 import inspect
 import os
 import socket
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -15,8 +14,9 @@ from mlflow.tracing.client import TracingClient
 from mlflow.utils.proto_json_utils import parse_dict
 from mlflow.utils.rest_utils import http_request, verify_rest_response
 
+from agent_feedback.doors import bounded_store as bounded
 from agent_feedback.doors.assessments import Assessments, StoreError, Trouble
-from agent_feedback.doors.bounded_store import ATTEMPT_SECONDS, bounded_store
+from agent_feedback.doors.bounded_store import bounded_store
 from agent_feedback.model import Content, Rating
 from tests.conftest import Serve
 from tests.support.ledgers import KEY
@@ -62,34 +62,41 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Assessments]]
     mlflow.set_tracking_uri(before)
 
 
-def seconds(call: Callable[[Assessments], object], door: Assessments) -> float:
-    """Measure a call that fails, or says that nobody is there."""
-    begun = time.monotonic()
+def fails(call: Callable[[Assessments], object], door: Assessments) -> None:
+    """Check that a call fails, or says that nobody is there."""
     try:
         assert call(door) is False
     except StoreError as error:
         assert error.trouble is Trouble.UNKNOWN  # noqa: PT017
-    return time.monotonic() - begun
 
 
 def test_a_silent_server_costs_one_deadline(
-    use: Callable[..., Assessments], silent_port: int
+    use: Callable[..., Assessments],
+    silent_port: int,
+    connections: list[object],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """No call waits longer than its deadline for a server that never answers."""
+    """Every call gives up a server that never answers, by its own deadline and at its first try."""
+    monkeypatch.setattr(bounded, "ATTEMPT_SECONDS", 1.0)
     door = use(silent_port)
     with ThreadPoolExecutor(len(CALLS)) as pool:
-        took = list(pool.map(lambda call: seconds(call, door), CALLS.values()))
-    assert max(took) < ATTEMPT_SECONDS + 1
-    assert min(took) > ATTEMPT_SECONDS - 1
+        calls = [pool.submit(fails, call, door) for call in CALLS.values()]
+        for each in calls:  # MLflow's own patience with one attempt is 120 s
+            each.result(60)
+    assert len(connections) == len(CALLS)
 
 
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 def test_a_refused_connection_costs_nothing(
-    use: Callable[..., Assessments], call: Callable[[Assessments], object], experiment: str
+    use: Callable[..., Assessments],
+    connections: list[object],
+    call: Callable[[Assessments], object],
+    experiment: str,
 ) -> None:
     """No call repeats what was refused, however the experiment is chosen."""
-    assert seconds(call, use(free_port(), experiment)) < 1
+    fails(call, use(free_port(), experiment))
+    assert len(connections) == 1
 
 
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
@@ -106,7 +113,7 @@ def test_a_failing_server_is_asked_once(
         return Response(status_code=503)
 
     door = use(int(serve(app).rpartition(":")[2]))
-    assert seconds(call, door) < 1
+    fails(call, door)
     assert len(asked) == 1
 
 

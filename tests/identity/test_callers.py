@@ -45,7 +45,7 @@ def test_a_turn_does_not_wait_for_its_look_up(workspace: FakeWorkspace) -> None:
     """For a turn the look-up is a future, and for a header there is nothing to look up."""
     begun = callers().begin(TOKEN)
     assert isinstance(begun, Future)
-    assert begun.result(5) == Identity(ANN, "obo", is_human=True)
+    assert begun.result(60) == Identity(ANN, "obo", is_human=True)
     header = [(b"x-forwarded-email", ANN.encode())]
     assert callers().begin(header) == Identity(ANN, "x-forwarded-email", is_human=True)
 

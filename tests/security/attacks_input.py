@@ -1,9 +1,11 @@
 """Input that no honest client sends."""
 
 import json
+import math
 from itertools import product
 from typing import Any
 
+from agent_feedback.web.schemas import LONGEST_BODY
 from tests.security.attack import Leaves, Table, thumb
 from tests.security.world import OURS, Scene, World, person, post
 from tests.support.rating import ANN, BOB
@@ -33,6 +35,7 @@ TRACE_IDS = (
     f"trace:/a.b/{'0' * 10_000}",
     "." * 10_000,
 )
+_KIB = math.ceil(LONGEST_BODY / 1024)
 NUL, SURROGATE, REVERSAL = "\x00", "\ud800", "\u202e"
 ODD = (NUL, SURROGATE, "\udfff\ud800", REVERSAL, "\x1b[31m", "\x7f")
 
@@ -143,7 +146,7 @@ def _(world: World, scene: Scene) -> None:
         assert world.send("DELETE", headers=person(ANN), params=params).status_code == 422
 
 
-@attack("bodies that never end", "413 once 16 KiB are read; 422 for depth and length")
+@attack("bodies that never end", "413 once 182 KiB are read; 422 for depth and length")
 def _(world: World, scene: Scene) -> None:
     """A chunked body without a length, a length that lies, nesting, and lists without end."""
     head = (
@@ -151,9 +154,9 @@ def _(world: World, scene: Scene) -> None:
         f"X-Forwarded-Email: {ANN}\r\n"
     )
     chunk = b"400\r\n" + b" " * 1024 + b"\r\n"
-    chunked = f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + chunk * 20
+    chunked = f"{head}Transfer-Encoding: chunked\r\n\r\n".encode() + chunk * (_KIB + 1)
     assert [status for status, _ in world.raw(chunked)] == [413]
-    lying = f"{head}Content-Length: 99999999\r\n\r\n".encode() + b" " * 17_000
+    lying = f"{head}Content-Length: 99999999\r\n\r\n".encode() + b" " * (_KIB + 1) * 1024
     assert [status for status, _ in world.raw(lying)] == [413]
     nested = (("[" * 8000), "[" * 20 + "]" * 20)
     for content in (

@@ -50,6 +50,6 @@ def test_a_rating_survives_the_death_of_its_process(
     assert held(trace_id) == {}
     feedback = open_feedback()
     feedback._parts.start()
-    landed = eventually(lambda: held(trace_id), bool, within=15)
+    landed = eventually(lambda: held(trace_id), bool, within=60)
     assert landed == {"user_feedback": True}
     assert [each.assessment_id for each in assessments_of(trace_id)] == [assessment_id]

@@ -54,9 +54,13 @@ TAKEN: dict[str, tuple[RatingForm, dict[str, Content]]] = {
         RatingForm(True, rationale="x" * 4000),
         {THUMB: Content(True, "x" * 4000)},
     ),
-    "length counts once cleaned": (
-        RatingForm(True, rationale="\x00" + "e\u0301" * 4000 + "\u202e"),
-        {THUMB: Content(True, "é" * 4000)},
+    "a text in its normal form, without what cannot be seen": (
+        RatingForm(True, rationale="\x00" + "e\u0301" * 1999 + "\u202e"),
+        {THUMB: Content(True, "é" * 1999)},
+    ),
+    "a text that its normal form would make too long": (
+        RatingForm(True, rationale="\x00" + "\u0958" * 3999),
+        {THUMB: Content(True, "\u0958" * 3999)},
     ),
 }
 
@@ -87,6 +91,10 @@ REFUSED: dict[str, tuple[RatingForm, str]] = {
     "reasons for nothing": (RatingForm(reasons=("unsafe",)), "reasons of"),
     "reasons for a correction": (RatingForm(reasons=("unsafe",), correction="x"), "reasons of"),
     "a long rationale": (RatingForm(True, rationale="x" * 4001), "4,000"),
+    "a rationale that is long as it was sent": (
+        RatingForm(True, rationale="e\u0301" * 2001),
+        "4,000",
+    ),
     "a long correction": (RatingForm(correction="x" * 8001), "8,000"),
     "an unknown signal": (RatingForm(signal="s3cret"), "signal"),
     "a signal that is not taken": (RatingForm(signal="stop"), "signal"),
@@ -221,7 +229,7 @@ def test_texts_are_redacted_before_they_are_anything_else() -> None:
 
 
 def test_a_text_that_redaction_makes_too_long_is_refused() -> None:
-    """The limits are for what is stored."""
+    """What is stored is within the limits too."""
     forms = Forms(Settings(redact=lambda text: text * 2))
     with pytest.raises(InvalidFeedback, match="longer"):
         forms.contents(RatingForm(rationale="x" * 3000))

@@ -14,7 +14,7 @@ from agent_feedback.model import ANONYMOUS, Identity, StoredTrace, TurnState
 from agent_feedback.service.targets import Rateable, Target, Targets, may_rate
 from agent_feedback.settings import Raters
 from tests.support.assessments import FakeStore
-from tests.support.ledgers import turn
+from tests.support.ledgers import trace_named, turn
 
 ANN = Identity("ann@example.com", "x-forwarded-email", is_human=True)
 BOB = replace(ANN, user_id="bob@example.com")
@@ -81,8 +81,8 @@ def test_our_own_turns_need_no_mlflow(ledger: Ledger, store: FakeStore, targets:
     """What this application answered is resolved from its ledger, MLflow away or not."""
     store.away = True
     ledger.record(turn("1"))
-    for target in (by_trace("tr-1"), by_request(), by_trace("tr-1", "request-1")):
-        assert targets.resolve(target, ANN) == Rateable("tr-1", "request-1")
+    for target in (by_trace(trace_named(1)), by_request(), by_trace(trace_named(1), "request-1")):
+        assert targets.resolve(target, ANN) == Rateable(trace_named(1), "request-1")
     assert store.calls == []
 
 
@@ -101,17 +101,17 @@ def test_a_young_turn_is_in_the_export_gap(
     """Until ten seconds after its end, MLflow is not expected to have the trace."""
     closed = None if closed_ago_ms is None else int(time.time() * 1000) - closed_ago_ms
     ledger.record(turn("1", state=state, closed_at=closed))
-    assert targets.resolve(by_trace("tr-1"), ANN).in_export_gap is in_gap
+    assert targets.resolve(by_trace(trace_named(1)), ANN).in_export_gap is in_gap
 
 
 def test_a_trace_of_another_process_is_asked_for(store: FakeStore, targets: Targets) -> None:
     """What the ledger does not know, MLflow may; its mark says whose it is."""
-    store.traces["tr-5"] = {}
-    assert targets.resolve(by_trace("tr-5"), ANN) == Rateable("tr-5", None)
+    store.traces[trace_named(5)] = {}
+    assert targets.resolve(by_trace(trace_named(5)), ANN) == Rateable(trace_named(5), None)
     with pytest.raises(NotAllowed):
-        targets.resolve(by_trace("tr-5"), BOB)
+        targets.resolve(by_trace(trace_named(5)), BOB)
     with pytest.raises(TraceNotFound) as unknown:
-        targets.resolve(by_trace("tr-6"), ANN)
+        targets.resolve(by_trace(trace_named(6)), ANN)
     assert not unknown.value.final
 
 
@@ -120,14 +120,14 @@ def test_a_trace_of_another_experiment_is_unknown(
     ledger: Ledger, store: FakeStore, raters: Raters
 ) -> None:
     """The app can read it, and its people cannot rate it; what our own ledger knows is ours."""
-    store.traces["tr-5"] = {}
-    store.elsewhere = frozenset({"tr-5", "tr-1"})
+    store.traces[trace_named(5)] = {}
+    store.elsewhere = frozenset({trace_named(5), trace_named(1)})
     targets = Targets(ledger, store, raters)
     with pytest.raises(TraceNotFound) as unknown:
-        targets.resolve(by_trace("tr-5"), ANN)
+        targets.resolve(by_trace(trace_named(5)), ANN)
     assert unknown.value.final
     ledger.record(turn("1"))
-    assert targets.resolve(by_trace("tr-1"), ANN).trace_id == "tr-1"
+    assert targets.resolve(by_trace(trace_named(1)), ANN).trace_id == trace_named(1)
 
 
 @pytest.mark.parametrize("person", [BOB, NOBODY])
@@ -135,7 +135,7 @@ def test_someone_elses_turn_is_refused(ledger: Ledger, targets: Targets, person:
     """By its trace it is not allowed; by its request's id there is no such answer of theirs."""
     ledger.record(turn("1"))
     with pytest.raises(NotAllowed):
-        targets.resolve(by_trace("tr-1"), person)
+        targets.resolve(by_trace(trace_named(1)), person)
     with pytest.raises(TraceNotFound):
         targets.resolve(by_request(), person)
 
@@ -145,8 +145,8 @@ def test_a_requests_id_means_the_persons_own_newest_turn(ledger: Ledger, targets
     ledger.record(turn("1"))
     ledger.record(turn("2"))
     ledger.record(turn("3", asker=BOB.user_id))
-    assert targets.resolve(by_request(), ANN).trace_id == "tr-2"
-    assert targets.resolve(by_request(), BOB).trace_id == "tr-3"
+    assert targets.resolve(by_request(), ANN).trace_id == trace_named(2)
+    assert targets.resolve(by_request(), BOB).trace_id == trace_named(3)
 
 
 def test_a_requests_id_is_searched_where_the_ledger_does_not_know_it(
@@ -154,13 +154,13 @@ def test_a_requests_id_is_searched_where_the_ledger_does_not_know_it(
 ) -> None:
     """Among the traces that MLflow finds, the person's own newest is meant."""
     store.found = [
-        StoredTrace("tr-7", "request-1", BOB.user_id),
-        StoredTrace("tr-6", "request-1", ANN.user_id),
-        StoredTrace("tr-5", "request-1", ANN.user_id),
-        StoredTrace("tr-4", "request-1", None),
+        StoredTrace(trace_named(7), "request-1", BOB.user_id),
+        StoredTrace(trace_named(6), "request-1", ANN.user_id),
+        StoredTrace(trace_named(5), "request-1", ANN.user_id),
+        StoredTrace(trace_named(4), "request-1", None),
     ]
-    assert targets.resolve(by_request(), ANN) == Rateable("tr-6", "request-1")
-    assert targets.resolve(by_request(), BOB) == Rateable("tr-7", "request-1")
+    assert targets.resolve(by_request(), ANN) == Rateable(trace_named(6), "request-1")
+    assert targets.resolve(by_request(), BOB) == Rateable(trace_named(7), "request-1")
     with pytest.raises(TraceNotFound):
         targets.resolve(by_request(), NOBODY)
     with pytest.raises(TraceNotFound):
@@ -172,10 +172,10 @@ def test_where_anyone_may_rate_unmarked_traces_are_found_too(
 ) -> None:
     """A sidecar finds what another server answered, but still not what somebody else asked."""
     anyone = Targets(ledger, store, "anyone")
-    store.found = [StoredTrace("tr-4", "request-1", None)]
-    assert anyone.resolve(by_request(), ANN).trace_id == "tr-4"
-    store.traces["tr-4"] = {}
-    assert anyone.resolve(by_trace("tr-4"), BOB).trace_id == "tr-4"
+    store.found = [StoredTrace(trace_named(4), "request-1", None)]
+    assert anyone.resolve(by_request(), ANN).trace_id == trace_named(4)
+    store.traces[trace_named(4)] = {}
+    assert anyone.resolve(by_trace(trace_named(4)), BOB).trace_id == trace_named(4)
 
 
 @pytest.mark.parametrize(
@@ -183,22 +183,25 @@ def test_where_anyone_may_rate_unmarked_traces_are_found_too(
     [
         (Target(), "which answer"),
         (by_trace("../x"), "not a trace id"),
+        (by_trace("tr-123"), "not a trace id"),
+        (by_trace("trace:/main.support/123"), "not a trace id"),
         (by_request("a b"), "1 to 50"),
         (by_request("x" * 51), "1 to 50"),
         (by_request(""), "1 to 50"),
         (by_request("' OR 1=1"), "1 to 50"),
-        (by_trace("tr-1", "request-2"), "two different"),
+        (by_trace(trace_named(1), "request-2"), "two different"),
         (by_request("traceless"), "no trace"),
     ],
 )
 def test_a_target_that_names_nothing_is_refused(
-    ledger: Ledger, targets: Targets, target: Target, says: str
+    ledger: Ledger, store: FakeStore, targets: Targets, target: Target, says: str
 ) -> None:
-    """None, malformed, two that disagree, or an answer without a trace."""
+    """None, malformed, two that disagree, or an answer without a trace: MLflow is not asked."""
     ledger.record(turn("1"))
     ledger.record(turn("2", trace_id=None, client_request_id="traceless"))
     with pytest.raises(InvalidFeedback, match=says):
         targets.resolve(target, ANN)
+    assert store.calls == []
 
 
 def test_others_do_not_learn_what_a_request_was_called(ledger: Ledger, targets: Targets) -> None:
@@ -206,10 +209,12 @@ def test_others_do_not_learn_what_a_request_was_called(ledger: Ledger, targets: 
     ledger.record(turn("1"))
     for client_request_id in ("request-1", "request-2"):
         with pytest.raises(NotAllowed):
-            targets.resolve(by_trace("tr-1", client_request_id), BOB)
+            targets.resolve(by_trace(trace_named(1), client_request_id), BOB)
 
 
-@pytest.mark.parametrize("target", [by_trace("tr-9"), by_request("request-9"), by_trace(HEX)])
+@pytest.mark.parametrize(
+    "target", [by_trace(trace_named(9)), by_request("request-9"), by_trace(HEX)]
+)
 def test_an_unknown_answer_while_mlflow_is_away_is_no_404(
     store: FakeStore, targets: Targets, target: Target
 ) -> None:
@@ -262,10 +267,13 @@ def test_asking_for_ones_own_leaves_out_what_is_not(
     ledger.record(turn("2", asker=BOB.user_id, client_request_id="bobs"))
     ledger.record(turn("3", trace_id=None, client_request_id="traceless"))
     wanted = [by_request(), by_request("bobs"), by_request("traceless"), by_request("unknown")]
-    assert targets.own_traces([*wanted, by_trace("tr-9")], ANN) == ["tr-1", "tr-9"]
+    assert targets.own_traces([*wanted, by_trace(trace_named(9))], ANN) == [
+        trace_named(1),
+        trace_named(9),
+    ]
     store.away, store.calls = True, []
     unknown = [by_request(f"unknown-{number}") for number in range(20)]
-    assert targets.own_traces([*unknown, *wanted], ANN) == ["tr-1"]
+    assert targets.own_traces([*unknown, *wanted], ANN) == [trace_named(1)]
     assert store.calls == ["find_request"]
     with pytest.raises(InvalidFeedback):
         targets.own_traces([by_trace("../x")], ANN)

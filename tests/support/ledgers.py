@@ -11,12 +11,24 @@ from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.model import THUMB, Content, Rating, RatingKey, Turn, TurnState
 
 OPENED_AT = 1_795_000_000_000
-KEY = RatingKey("tr-1", "ann@example.com", THUMB)
+
+
+def trace_named(number: int) -> str:
+    """Name a trace of an experiment, as long as MLflow's ids are."""
+    return f"tr-{number:032x}"
+
+
+KEY = RatingKey(trace_named(1), "ann@example.com", THUMB)
+
+
+def assessment_named(key: RatingKey) -> str:
+    """Name the assessment of a rating, as long as MLflow's ids are."""
+    return f"a-{uuid.uuid5(uuid.NAMESPACE_OID, f'{key.trace_id} {key.name}').hex}"
 
 
 def rating(value: bool = True, *, key: RatingKey = KEY, changed_at: int = 1) -> Rating:
     """Build a first rating."""
-    return Rating(key, Content(value), f"a-{key.trace_id}-{key.name}", changed_at=changed_at)
+    return Rating(key, Content(value), assessment_named(key), changed_at=changed_at)
 
 
 def flipped(old: Rating | None) -> Rating:
@@ -40,13 +52,13 @@ def rated(ledger: Ledger, *keys: RatingKey, changed_at: int = 1) -> list[Rating]
 
 def keys(count: int) -> list[RatingKey]:
     """Name ratings of as many traces."""
-    return [RatingKey(f"tr-{number}", KEY.person, THUMB) for number in range(count)]
+    return [RatingKey(trace_named(number), KEY.person, THUMB) for number in range(count)]
 
 
 def turn(turn_id: str, **said: object) -> Turn:
     """Build a closed turn of Ann's; the higher its number, the later it began."""
     plain = Turn(
-        trace_id=f"tr-{turn_id}",
+        trace_id=trace_named(int(turn_id)),
         client_request_id="request-1",
         session_id="session-1",
         user_id=KEY.person,

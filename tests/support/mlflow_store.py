@@ -22,7 +22,7 @@ from mlflow.tracking import _tracking_service
 from tests.support.loopback import free_port
 
 _SERVER_START_SECONDS = 120.0
-_STOP_SECONDS = 10.0
+_STOP_SECONDS = 60.0
 _EXPERIMENT_VARIABLES = ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
 
 
@@ -34,7 +34,7 @@ class Tracking:
     experiment_id: str
     experiment_name: str
 
-    def trace(self, trace_id: str, *, within_seconds: float = 10.0) -> Trace:
+    def trace(self, trace_id: str, *, within_seconds: float = 30.0) -> Trace:
         """Return the trace once the store has all of it; asks again for that long."""
         return whole_trace(lambda: mlflow.get_trace(trace_id, silent=True), within_seconds)
 

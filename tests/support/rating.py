@@ -68,7 +68,7 @@ def value_of(assessment: Assessment) -> Any:
     return getattr(holder, "value", None)
 
 
-def eventually(look: Callable[[], T], wanted: Callable[[T], bool], *, within: float = 10.0) -> T:
+def eventually(look: Callable[[], T], wanted: Callable[[T], bool], *, within: float = 30.0) -> T:
     """Look until it is as wanted; return the last that was seen."""
     deadline = time.monotonic() + within
     while True:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
-_START_SECONDS = 10.0
+_START_SECONDS = 60.0
 # Longer than a test's own waits, so that only a stream which nobody ends is cut.
 _GRACE_SECONDS = 2
 

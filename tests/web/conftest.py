@@ -5,7 +5,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import mlflow
 import pytest
 
 from agent_feedback import AgentFeedback
@@ -31,14 +30,6 @@ def any_tracking(request: pytest.FixtureRequest) -> Tracking:
     """Set MLflow up on its SQLite store, and over HTTP against a real tracking server."""
     tracking: Tracking = request.getfixturevalue(request.param)
     return tracking
-
-
-@pytest.fixture
-def default_server(tracking_server: Tracking, monkeypatch: pytest.MonkeyPatch) -> Tracking:
-    """Set MLflow up on a real tracking server, with traces exported as by its own default."""
-    monkeypatch.delenv("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING")
-    mlflow.tracing.reset()
-    return tracking_server
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import httpx
 import pytest
 
 from agent_feedback import AgentFeedback
+from agent_feedback.web.schemas import LONGEST_BODY
+from tests.support.ledgers import trace_named
 from tests.support.rating import ANN, UNKNOWN_TRACE, Site, opened_site, settings_in
 from tests.support.serving import serving
 
@@ -125,6 +127,10 @@ INVALID: dict[str, str] = {
     "a trace that climbs": thumb(trace_id="trace:/main.support/../../api"),
     "a trace that climbs from tr-": thumb(trace_id="tr-../experiments"),
     "a trace as long as can be": thumb(trace_id="tr-" + "0" * 12_000),
+    "a trace that is too short": thumb(trace_id="tr-123"),
+    "a trace that is too long": thumb(trace_id=f"{TRACE}0"),
+    "a trace of a catalog that is too short": thumb(trace_id="trace:/main.support/123"),
+    "a part of a bare trace": thumb(trace_id=TRACE[4:]),
     "a request's id with a space": thumb(trace_id=None, client_request_id="a b"),
     "a request's id with a quote": thumb(trace_id=None, client_request_id="x' OR '1'='1"),
     "a request's id that is too long": thumb(trace_id=None, client_request_id="x" * 51),
@@ -176,12 +182,53 @@ def test_invalid_detailed_feedback_is_422(site: Site, body: dict[str, Any]) -> N
 )
 def test_an_invalid_change_is_422(site: Site, body: dict[str, Any]) -> None:
     """A change names members of a rating, in their types: a misspelt one is no silent success."""
-    detail = sentence(site.patch("a-1", body, trace_id=TRACE), 422)
-    assert "valeu" not in detail
+    sentence(site.patch("a-1", body, trace_id=TRACE), 422)
+
+
+KNOWN = {
+    ("POST", ""): "trace_id, client_request_id, value, is_positive, dimension, rationale, reasons,"
+    " correction, signal",
+    ("POST", "/detailed"): "trace_id, client_request_id, ratings, rationale, reasons, accuracy,"
+    " helpfulness, relevance",
+    ("PATCH", "/a-1"): "value, rationale, reasons, correction",
+}
+UNKNOWN = {
+    "comment": "comment",
+    "valeu": "valeu",
+    "Value": "Value",
+    "trace_Id2": "trace_Id2",
+    SECRET: "A member",
+    "x" * 31: "A member",
+    "": "A member",
+    "value ": "A member",
+    "valu\u0435": "A member",
+    "va\nlue": "A member",
+    "\ud800": "A member",
+    "<b>value</b>": "A member",
+}
+
+
+@pytest.mark.parametrize(("name", "shown"), UNKNOWN.items(), ids=range(len(UNKNOWN)))
+@pytest.mark.parametrize(("route", "known"), KNOWN.items(), ids=lambda each: str(each)[:20])
+def test_an_unknown_member_is_named_with_the_known_ones(
+    site: Site, route: tuple[str, str], known: str, name: str, shown: str
+) -> None:
+    """What would be left unheard is refused, whatever else is said; its value is not repeated."""
+    method, path = route
+    said = {"ratings": {"accuracy": 3}} if "detailed" in path else {"value": True}
+    content = json.dumps(said | {name: SECRET})
+    answer = site.ask(method, path, content=content, headers=JSON, params={"trace_id": TRACE})
+    assert sentence(answer, 422) == f"{shown} is unknown here: send {known}."
+
+
+def test_a_dimension_that_is_rated_twice_is_422(site: Site) -> None:
+    """Of two numbers of stars for one dimension, none is taken."""
+    twice = {"trace_id": TRACE, "accuracy": 3, "ratings": {"accuracy": 4}}
+    assert "twice" in sentence(site.post(twice, "/detailed"), 422)
 
 
 DISAGREEING: list[tuple[dict[str, str], dict[str, str]]] = [
-    ({"trace_id": TRACE}, {"trace_id": "tr-1"}),
+    ({"trace_id": TRACE}, {"trace_id": trace_named(1)}),
     ({"client_request_id": "request-1"}, {"client_request_id": "request-2"}),
     ({"trace_id": TRACE, "client_request_id": "r-1"}, {"client_request_id": "r-2"}),
 ]
@@ -226,18 +273,18 @@ def _chunks(size: int) -> Callable[[], Iterator[bytes]]:
     ("method", "path"), [("POST", ""), ("POST", "/detailed"), ("PATCH", "/a-1")]
 )
 def test_a_large_body_is_413(site: Site, method: str, path: str, chunked: bool) -> None:
-    """More than 16 KiB is refused, whether or not its length was told beforehand."""
-    body = _chunks(20_000)()
+    """More than any feedback needs is refused, whether or not its length was told beforehand."""
+    body = _chunks(LONGEST_BODY + 1000)()
     content = body if chunked else b"".join(body)
     answer = site.ask(method, path, content=content, headers=JSON, params={"trace_id": TRACE})
-    assert "16 KiB" in sentence(answer, 413)
+    assert f"{LONGEST_BODY:,} bytes" in sentence(answer, 413)
 
 
-def test_16_kib_are_not_too_much(site: Site) -> None:
+def test_the_longest_body_is_not_too_much(site: Site) -> None:
     """The limit itself is allowed: such a body is read, and refused for what it says."""
     body = json.dumps({"rationale": ""})
-    full = body[:-2] + "x" * (16 * 1024 - len(body)) + body[-2:]
-    assert len(full) == 16 * 1024
+    full = body[:-2] + "x" * (LONGEST_BODY - len(body)) + body[-2:]
+    assert len(full) == LONGEST_BODY
     sentence(site.ask("POST", content=full, headers=JSON), 422)
 
 
@@ -252,13 +299,15 @@ def test_16_kib_are_not_too_much(site: Site) -> None:
         ("GET", "?session_id=%00"),
         ("GET", "?session_id=a%0Ab"),
         ("GET", f"?session_id={'x' * 251}"),
-        ("GET", "?" + "&".join(["trace_id=tr-1"] * 101)),
+        ("GET", "?" + "&".join([f"trace_id={TRACE}"] * 101)),
         ("DELETE", ""),
         ("DELETE", "/a-1"),
         ("DELETE", "/%00"),
         ("DELETE", "?trace_id=tr-%ED%A0%80"),
         ("DELETE", f"?trace_id={TRACE}&dimension={SECRET}"),
         ("DELETE", f"?trace_id={TRACE}&dimension=%00"),
+        ("DELETE", f"?trace_id={TRACE}&dimensoin=accuracy"),
+        ("DELETE", f"?trace_id={TRACE}&{SECRET}=accuracy"),
     ],
 )
 def test_an_invalid_query_is_422(site: Site, method: str, path: str) -> None:

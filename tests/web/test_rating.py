@@ -140,7 +140,6 @@ GOOD: dict[str, tuple[dict[str, Any], Mapping[str, Any], dict[str, Any]]] = {
         {"user_feedback": True},
         {"rationale": " Zoë \N{GRINNING FACE}\n'; DROP TABLE-- "},
     ),
-    "members that we do not know": ({"value": True, "theme": "dark"}, {"user_feedback": True}, {}),
     "null is absent": (
         {"value": True, "dimension": None, "rationale": None, "reasons": None, "correction": None},
         {"user_feedback": True},
