@@ -39,6 +39,8 @@ _HEADING_WEIGHT = 3
 _BESIDE_PROSE = 0.4
 _CONTEXT_WEIGHT = 0.4
 _VAGUE_WEIGHT = 0.25
+# Below this a question has no more than a common word with another one.
+_MAY_BE_MEANT = 0.1
 # Who wrote down which questions a passage answers wrote it as their answer.
 _WRITTEN_AS_AN_ANSWER = 1.15
 
@@ -80,8 +82,8 @@ class Search:
         the question's own count more.
         """
         asked, context = set(terms(question)), set(terms(about))
-        if not asked:
-            asked, context = context, asked
+        if all(is_vague(word) for word in asked):
+            asked, context = asked | context, set()
         matches = self._matches(asked, 1.0 if asks_for_code(question) else _BESIDE_PROSE)
         scores = np.array([match.score for match in matches])
         if context:
@@ -95,11 +97,14 @@ class Search:
         ]
 
     def answerable(self, question: str, most: int = 2) -> list[str]:
-        """Questions that the passages answer for certain, those most like this one first."""
+        """Questions that the passages answer: those that this one may mean, else the first ones."""
         answered = [page for page in self._pages if page.passage.also_asked]
-        wanted = set(terms(question))
-        nearest = sorted(answered, key=lambda page: -self._likeness(page, wanted))
-        return [page.passage.headings[-1] for page in nearest[:most]]
+        words = set(terms(question))
+        likeness = {page.passage: self._likeness(page, words) for page in answered}
+        order = sorted(
+            likeness, key=lambda each: -likeness[each] if likeness[each] >= _MAY_BE_MEANT else 0
+        )
+        return [passage.headings[-1] for passage in order[:most]]
 
     def _matches(self, words: Set[str], beside_prose: float) -> list[Hit]:
         """How each passage matches the words, in the passages' order."""
