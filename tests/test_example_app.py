@@ -92,7 +92,7 @@ class TestOverHttp:
         session = {"custom_inputs": {"session_id": "s-1"}}
         first = ask(app, QUESTION, **session)
         follow_up = ask_streaming(app, "Why is that so?", **session)
-        assert follow_up[-2]["item"]["content"][0]["text"] != NOTHING_FOUND
+        assert NOTHING_FOUND not in follow_up[-2]["item"]["content"][0]["text"]
         assert "away" in self._searched(app, follow_up[-1]["trace_id"])
         elsewhere = ask(app, "Why is that so?", custom_inputs={"session_id": "s-2"})
         assert "away" not in self._searched(app, elsewhere["trace_id"])
@@ -107,7 +107,7 @@ class TestOverHttp:
     def test_a_question_about_nothing_known(self, app: ExampleApp) -> None:
         """The agent says so, cites nothing, and the answer still has a trace to rate."""
         answer = ask(app, "zebra?")
-        assert text_of(answer) == NOTHING_FOUND
+        assert text_of(answer).startswith(NOTHING_FOUND)
         assert answer["output"][0]["content"][0]["annotations"] == []
         assert answer["trace_id"]
 

@@ -10,16 +10,18 @@ from mlflow.types.responses import ResponsesAgentRequest
 
 from examples.agent_app.conversation import read_conversation, session_of
 from examples.agent_app.environment import PROJECT, read_address, set_defaults
-from examples.agent_app.extract import NOTHING_FOUND, compose, sentences
+from examples.agent_app.extract import NOTHING_FOUND, compose
 from examples.agent_app.model_writer import (
     writer_from_environment,
 )
 from examples.agent_app.page import STATIC
 from examples.agent_app.passages import Passage, load_passages, split_markdown
 from examples.agent_app.questions import context_of
-from examples.agent_app.search import Hit, Search, terms
+from examples.agent_app.search import Hit, Search
+from examples.agent_app.sentences import sentences
 from examples.agent_app.sessions import Exchange, Sessions
 from examples.agent_app.tracking import where_to_look
+from examples.agent_app.wording import terms
 from examples.agent_app.writers import ExtractingWriter, Writer
 from tests.support.fake_model import FakeModel, running_fake_model
 
@@ -112,7 +114,7 @@ def long(text: str) -> Passage:
 class TestExtract:
     def test_a_short_passage_is_said_as_it_is(self) -> None:
         """Text and code stay together, in order, and the passage is cited by its number."""
-        assert compose("What is never lost?", [Hit(LEDGER, 1.0), Hit(WIDGET, 1.0)]) == (
+        assert compose("How do I read it?", [Hit(LEDGER, 1.0), Hit(WIDGET, 1.0)]) == (
             "Ratings wait in the ledger. It is a database. Nothing is ever lost. [1]\n\n"
             "```sh\nsqlite3 feedback.db\n```\n\n"
             "Thumbs are two buttons on the page. [2]"

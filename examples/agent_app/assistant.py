@@ -59,7 +59,9 @@ class Assistant:
                     {"question": question, "passages": [hit.passage.title for hit in hits]}
                 )
                 span.set_attribute("writer", self.writer.description)
-                async with aclosing(self.writer.write(question, hits, earlier)) as written:
+                instead = self._search.answerable(question)
+                answering = self.writer.write(question, hits, earlier, instead)
+                async with aclosing(answering) as written:
                     async for piece in written:
                         pieces.append(piece)
                         yield Text(piece)

@@ -4,33 +4,39 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 from examples.agent_app.passages import Passage
-from examples.agent_app.search import Hit, terms
-
-NOTHING_FOUND = (
-    "I found nothing about that in this project's documentation. "
-    "Try the words that it would use: *rating*, *trace*, *stream*, *ledger*, *withdraw*."
+from examples.agent_app.search import Hit, asks_for_code
+from examples.agent_app.sentences import (
+    ITEM,
+    ROW,
+    blocks,
+    code_blocks,
+    is_code,
+    sentences,
+    table_heads,
+    without_code,
 )
+from examples.agent_app.wording import terms
 
-_FENCED = re.compile(r"^(```|~~~)[^\n]*\n.*?^\1[^\n]*$", re.DOTALL | re.MULTILINE)
-_LIST_ITEM = re.compile(r"\s*(?:[-*+]|\d+[.)])\s+")
-_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z`\"*\[])")
+NOTHING_FOUND = "I do not know: I found nothing about that in this project's documentation."
+
+_INSTEAD = "What I can answer, for instance:"
 _OWN_LINK = re.compile(r"\[([^\]]+)\]\((?!https?://)[^)\s]*\)")
-_ASKS_FOR_CODE = re.compile(
-    r"\b(how|show|example|code|command|install|run|add|use|write|curl)\b", re.IGNORECASE
-)
-_ITEM = "- "
-_ROW = "|"
+_ASKS_FOR_TABLE = re.compile(r"\b(tables?|rows?|columns?)\b", re.IGNORECASE)
 _LONGEST_CODE = 24
 # A section this short is said as it is: taken apart it only loses its thread.
 _MOST_WORDS_AS_IT_IS = 110
 
 
-def compose(question: str, hits: Sequence[Hit]) -> str:
-    """What answers the question best, in Markdown, each passage cited by its number: `[1]`."""
+def compose(question: str, hits: Sequence[Hit], instead: Sequence[str] = ()) -> str:
+    """What answers the question best, in Markdown, each passage cited by its number: `[1]`.
+
+    Without any passage it says so, and what could be asked `instead`.
+    """
     if not hits:
-        return NOTHING_FOUND
+        return "\n\n".join([NOTHING_FOUND, *([_INSTEAD, _offered(instead)] if instead else [])])
     quotes = [
         _cited(_quote(question, hit.passage, most=2 if number > 1 else 3), number)
         for number, hit in enumerate(hits, 1)
@@ -38,11 +44,16 @@ def compose(question: str, hits: Sequence[Hit]) -> str:
     return "\n\n".join(quotes)
 
 
+def _offered(questions: Sequence[str]) -> str:
+    """The questions as links that the chat page understands: a click asks."""
+    return "\n".join(f"{ITEM}[{each}](/?ask={quote(each, safe='')})" for each in questions)
+
+
 def _cited(parts: Sequence[str], number: int) -> str:
     """The parts, with the citation at the end of the first one that is text."""
     said = [_OWN_LINK.sub(r"\1", part) for part in parts]
     for position, part in enumerate(said):
-        if not part.splitlines()[-1].startswith(("```", "~~~", _ROW)):
+        if not is_code(part) and not part.splitlines()[-1].startswith(ROW):
             said[position] = f"{part} [{number}]"
             break
     else:
@@ -51,25 +62,53 @@ def _cited(parts: Sequence[str], number: int) -> str:
 
 
 def _quote(question: str, passage: Passage, most: int) -> list[str]:
-    codes = [block[0] for block in _FENCED.finditer(passage.text)]
-    words = len(_FENCED.sub("", passage.text).split())
+    codes = code_blocks(passage.text)
+    words = len(without_code(passage.text).split())
     if words <= _MOST_WORDS_AS_IT_IS and "".join(codes).count("\n") <= _LONGEST_CODE:
-        return _blocks(passage.text)
+        return _whole(question, passage.text)
     wanted = set(terms(question))
-    chosen = _best(wanted, sentences(passage.text), most)
-    quoted = _blocks(_join(chosen, _table_heads(passage.text)))
-    if _ASKS_FOR_CODE.search(question):
+    chosen = _best(wanted, _prose_first(question, wanted, passage.text), most)
+    quoted = blocks(_join(chosen, table_heads(passage.text)))
+    if asks_for_code(question) or not quoted:
         short = [code for code in codes if code.count("\n") <= _LONGEST_CODE]
-        quoted += _best(wanted, [block for block in short if wanted & set(terms(block))], most=1)
+        fitting = [block for block in short if wanted & set(terms(block))]
+        quoted += _best(wanted, fitting or short, most=1)
     return quoted
 
 
-def _blocks(markdown: str) -> list[str]:
-    """The paragraphs, lists and code of a passage; a code block may have empty lines in it."""
-    codes = [block[0] for block in _FENCED.finditer(markdown)]
-    parts = re.split(r"\n\s*\n", _FENCED.sub("\n\n\0\n\n", markdown))
-    left = iter(codes)
-    return [next(left) if part == "\0" else part for part in (p.strip() for p in parts) if part]
+def _whole(question: str, markdown: str) -> list[str]:
+    """A short passage's blocks, in order: its prose, and the rest where that was asked for."""
+    whole = blocks(markdown)
+    prose = [block for block in whole if not is_code(block) and not block.startswith(ROW)]
+    if not prose:
+        return whole
+    wanted = [
+        block
+        for block in whole
+        if block in prose
+        or (asks_for_code(question) if is_code(block) else _ASKS_FOR_TABLE.search(question))
+    ]
+    return [_ended(block, followed=wanted[at + 1 :]) for at, block in enumerate(wanted)]
+
+
+def _ended(block: str, followed: Sequence[str]) -> str:
+    """The block, with a full stop where a colon announces what is left out."""
+    announces = block.endswith(":") and not is_code(block)
+    is_there = followed and (is_code(followed[0]) or followed[0].startswith((ROW, ITEM)))
+    return f"{block[:-1]}." if announces and not is_there else block
+
+
+def _prose_first(question: str, wanted: set[str], markdown: str) -> list[str]:
+    """The sentences to choose from; a table's rows only where no prose fits as well."""
+    found = sentences(markdown)
+    prose = [sentence for sentence in found if not sentence.startswith(ROW)]
+    if _ASKS_FOR_TABLE.search(question) or _fit(wanted, found) > _fit(wanted, prose):
+        return found
+    return prose
+
+
+def _fit(wanted: set[str], candidates: Sequence[str]) -> int:
+    return max((len(wanted & set(terms(each))) for each in candidates), default=0)
 
 
 def _best(wanted: set[str], candidates: Sequence[str], most: int) -> list[str]:
@@ -84,58 +123,16 @@ def _best(wanted: set[str], candidates: Sequence[str], most: int) -> list[str]:
     return [candidates[at] for at in sorted(chosen)]
 
 
-def _join(chosen: Sequence[str], table_heads: Mapping[str, str]) -> str:
+def _join(chosen: Sequence[str], heads: Mapping[str, str]) -> str:
     """Sentences become running text again, items a list, rows a table; a line between the kinds."""
     text = ""
     before = ""
     for sentence in chosen:
-        kind = table_heads.get(sentence) or (_ITEM if sentence.startswith(_ITEM) else " ")
+        kind = heads.get(sentence) or (ITEM if sentence.startswith(ITEM) else " ")
         if kind != before:
-            text += "\n\n" + (f"{kind}\n" if kind.startswith(_ROW) else "")
+            text += "\n\n" + (f"{kind}\n" if kind.startswith(ROW) else "")
         else:
             text += " " if kind == " " else "\n"
         text += sentence
         before = kind
     return text.strip()
-
-
-def sentences(markdown: str) -> list[str]:
-    """The sentences of a passage. A list item or a table's row is one, marked; code is left out."""
-    heads = _table_heads(markdown)
-    found: list[str] = []
-    for block in re.split(r"\n\s*\n", _FENCED.sub("\n\n", markdown)):
-        for unit in _units(block):
-            is_row = unit.startswith(_ROW)
-            is_whole = is_row or unit.startswith(_ITEM)
-            parts = [unit] if is_whole else _SENTENCE_END.split(unit)
-            found += [part for part in parts if terms(part) and (not is_row or part in heads)]
-    return found
-
-
-def _table_heads(markdown: str) -> dict[str, str]:
-    """For each row of each table, the table's first two lines: its columns' names and the rule."""
-    heads: dict[str, str] = {}
-    table: list[str] = []
-    for line in [*_FENCED.sub("\n\n", markdown).splitlines(), ""]:
-        if line.strip().startswith(_ROW):
-            table.append(line.strip())
-        else:
-            heads |= dict.fromkeys(table[2:], "\n".join(table[:2]))
-            table = []
-    return heads
-
-
-def _units(block: str) -> list[str]:
-    """A block of Markdown as running text: one string for a paragraph, one for each item or row."""
-    units: list[str] = []
-    for line in block.splitlines():
-        text = line.strip().lstrip(">").strip()
-        if text.startswith(_ROW):
-            units.append(text)
-        elif _LIST_ITEM.match(line):
-            units.append(_ITEM + _LIST_ITEM.sub("", line, count=1).strip())
-        elif units and not units[-1].startswith(_ROW):
-            units[-1] = f"{units[-1]} {text}"
-        else:
-            units.append(text)
-    return units

@@ -41,7 +41,11 @@ class ModelWriter:
         return tuple(found)
 
     async def write(
-        self, question: str, hits: Sequence[Hit], earlier: Sequence[Exchange]
+        self,
+        question: str,
+        hits: Sequence[Hit],
+        earlier: Sequence[Exchange],
+        instead: Sequence[str] = (),  # noqa: ARG002 - a model finds words of its own
     ) -> AsyncGenerator[str, None]:
         """Yields the model's tokens as they come."""
         # A client lives as long as its answer, so a stopped answer hangs up on the model. Making

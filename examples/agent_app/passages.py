@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-# Not the change log: it speaks of everything, and explains nothing.
-DOCUMENTS = ("README.md", "docs/**/*.md", "CONTRIBUTING.md")
+# Not the change log, which speaks of everything and explains nothing, nor what is for contributors.
+DOCUMENTS = ("README.md", "docs/**/*.md")
 
 _HEADING = re.compile(r"(#{1,6})\s+(.+?)\s*#*\s*")
 _FENCE = re.compile(r"\s*(```|~~~)")
 _MARKUP = re.compile(r"[`*]")
+_ALSO_ASKED = re.compile(r"<!-- also asked: (.*?)-->", re.DOTALL)
 _PICTURE_OR_COMMENT = re.compile(
     r"!\[[^\]]*\]\([^)]*\)|<!--.*?-->|</?(?:img|picture|source)\b[^>]*>", re.DOTALL
 )
@@ -23,12 +24,14 @@ class Passage:
     """One section of a Markdown document.
 
     `source` is the document's path below the root, `headings` the trail from the document's title
-    down to the section's own heading, `text` the Markdown below it.
+    down to the section's own heading, `text` the Markdown below it. `also_asked` are other ways to
+    ask what the heading asks: what a comment below it names, `<!-- also asked: one? | two? -->`.
     """
 
     source: str
     headings: tuple[str, ...]
     text: str
+    also_asked: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -71,10 +74,15 @@ def without_pictures(markdown: str) -> str:
 def split_markdown(source: str, markdown: str) -> list[Passage]:
     """Cuts a document at its headings; a heading without text of its own makes no passage."""
     return [
-        Passage(source, headings, text)
+        Passage(source, headings, text, _also_asked(written))
         for headings, lines in _sections(markdown)
-        if (text := without_pictures("\n".join(lines)).strip())
+        if (text := without_pictures(written := "\n".join(lines)).strip())
     ]
+
+
+def _also_asked(markdown: str) -> tuple[str, ...]:
+    comments = _ALSO_ASKED.findall(markdown)
+    return tuple(asked.strip() for comment in comments for asked in comment.split("|"))
 
 
 def _sections(markdown: str) -> Iterator[tuple[tuple[str, ...], list[str]]]:

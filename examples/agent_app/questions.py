@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from examples.agent_app.search import terms
+from examples.agent_app.wording import terms
 
 _POINTS_BACK = re.compile(
     r"^(and|but|so|also|then|what about|how about|why not)\b"

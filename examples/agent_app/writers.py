@@ -13,6 +13,8 @@ from examples.agent_app.extract import compose
 from examples.agent_app.search import Hit
 from examples.agent_app.sessions import Exchange
 
+# A passage that accounts for less than half of a question is about something else.
+_ENOUGH = 0.5
 # How well a second passage has to fit, against the best one, to be worth reading.
 _WORTH_ADDING = 0.85
 _WORD_WITH_SPACE = re.compile(r"\s*\S+\s*?")
@@ -36,9 +38,16 @@ class Writer(Protocol):
         ...
 
     def write(
-        self, question: str, hits: Sequence[Hit], earlier: Sequence[Exchange]
+        self,
+        question: str,
+        hits: Sequence[Hit],
+        earlier: Sequence[Exchange],
+        instead: Sequence[str] = (),
     ) -> AsyncGenerator[str, None]:
-        """Yields the answer in pieces that add up to it."""
+        """Yields the answer in pieces that add up to it.
+
+        `instead` are questions that have an answer, for when this one has none.
+        """
         ...
 
 
@@ -56,16 +65,26 @@ class ExtractingWriter:
         self._pause = 1 / words_per_second if words_per_second > 0 else 0.0
 
     def choose(self, found: Sequence[Hit]) -> tuple[Hit, ...]:
-        """The best passage, and the next one where it fits about as well."""
-        return tuple(hit for hit in found[:2] if hit.score >= _WORTH_ADDING * found[0].score)
+        """The best passage, and the next one where it says more; none that does not fit."""
+        if not found or found[0].fit < _ENOUGH:
+            return ()
+        best, *others = found[:2]
+        return (best, *(other for other in others if _says_more(other, best)))
 
     async def write(
         self,
         question: str,
         hits: Sequence[Hit],
         earlier: Sequence[Exchange],  # noqa: ARG002 - the face of every writer
+        instead: Sequence[str] = (),
     ) -> AsyncGenerator[str, None]:
         """Yields the composed answer word by word."""
-        for word in _WORD_WITH_SPACE.findall(compose(question, hits)):
+        for word in _WORD_WITH_SPACE.findall(compose(question, hits, instead)):
             yield word
             await asyncio.sleep(self._pause)
+
+
+def _says_more(other: Hit, best: Hit) -> bool:
+    """Whether the other passage fits about as well, and covers words that the best one does not."""
+    fits = other.fit >= _ENOUGH and other.score >= _WORTH_ADDING * best.score
+    return fits and not other.covered <= best.covered

@@ -199,3 +199,16 @@ async def test_copying_and_asking_again_are_not_reported_unasked(
     await expect(chat.turns).to_have_count(2)
     await rate(turn)
     assert [each.name for each in app.feedback(trace_id, [True])] == ["user_feedback"]
+
+
+async def test_what_an_answer_offers_is_asked_by_a_click(chat: Chat, model: FakeModel) -> None:
+    """A question in an answer is asked on this page; in a tab of its own it waits to be sent."""
+    model.tokens = ["I do not know.\n\n- [Who may rate?](/?ask=Who%20may%20rate%3F)"]
+    turn, _ = await chat.ask("How?")
+    await turn.get_by_role("link", name="Who may rate?").click()
+    await expect(chat.turns).to_have_count(2)
+    await expect(chat.turns.last.locator(".question")).to_have_text("Who may rate?")
+    await chat.page.goto(f"{chat.url}/?ask=Who%20may%20rate%3F")
+    await chat.ready()
+    await expect(chat.page.get_by_label("Your question")).to_have_value("Who may rate?")
+    await expect(chat.turns).to_have_count(0)

@@ -193,8 +193,8 @@ async def test_stars_are_a_choice_that_stays(chat: Chat, app: ExampleApp) -> Non
     turn, trace_id = await chat.ask("How?")
     stars = turn.get_by_role("radio")
     await expect(stars).to_have_count(0)
-    await chat.button("Detailed ratings").click()
-    await expect(chat.button("Detailed ratings")).to_have_attribute("aria-pressed", "true")
+    await chat.button("Stars").click()
+    await expect(chat.button("Stars")).to_have_attribute("aria-pressed", "true")
     accuracy = turn.get_by_role("radiogroup", name="Accuracy")
     await accuracy.get_by_role("radio").nth(3).check()
     given = app.feedback(trace_id, [0.8])
@@ -204,7 +204,7 @@ async def test_stars_are_a_choice_that_stays(chat: Chat, app: ExampleApp) -> Non
     await expect(accuracy.get_by_role("radio").nth(3)).to_be_checked()
     second, _ = await chat.ask("Why?")
     await expect(second.get_by_role("radiogroup", name="Accuracy")).to_be_visible()
-    await chat.button("Detailed ratings").click()
+    await chat.button("Stars").click()
     await expect(stars).to_have_count(0)
 
 

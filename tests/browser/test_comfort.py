@@ -48,7 +48,7 @@ async def test_axe_finds_nothing(
     found["answers"] = await violations_of(page)
     await page.set_viewport_size(PHONE)
     found["phone"] = await violations_of(page)
-    await chat.button("Detailed ratings").click()
+    await chat.button("Stars").click()
     found["detailed"] = await violations_of(page)
     await chat.button("History").click()
     found["history"] = await violations_of(page)
@@ -64,7 +64,7 @@ async def test_it_fits_a_phone(chat: Chat, model: FakeModel) -> None:
     model.tokens = [LONG]
     turn, _ = await chat.ask("A question_with_a_name_that_is_longer_than_any_phone_is_wide?")
     await rate(turn, "Bad answer")
-    await chat.button("Detailed ratings").click()
+    await chat.button("Stars").click()
     await expect(turn.get_by_role("radiogroup").first).to_be_visible()
     root = "document.documentElement"
     assert await page.evaluate(f"{root}.scrollWidth - {root}.clientWidth") <= 0
@@ -161,3 +161,39 @@ async def test_what_a_rating_says_covers_no_button(chat: Chat, problems: list[st
     await is_saved(turn)
     assert [each for each in problems if "ERR_INTERNET_DISCONNECTED" not in each] == []
     problems.clear()
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_the_bar_above_reaches_the_edge_and_says_what_it_does(chat: Chat, width: int) -> None:
+    """The header's line spans the window; the star has a label, and the title its whole text."""
+    page = chat.page
+    await page.set_viewport_size({"width": width, "height": 844})
+    await chat.open()
+    header = await page.get_by_role("banner").bounding_box()
+    assert header is not None
+    assert (header["x"], header["width"]) == (0, width)
+    label = await chat.button("Stars").get_by_text("Stars").bounding_box()
+    assert label is not None
+    assert label["width"] > 24
+    cut = "title => title.scrollWidth - title.clientWidth"
+    assert await page.get_by_role("heading", level=1).locator("span").evaluate(cut) <= 0
+
+
+async def test_parts_of_a_rating_stand_apart_on_a_phone(chat: Chat) -> None:
+    """What a rating says keeps its distance from the thumbs, and the stars from what it says."""
+    page = chat.page
+    await page.set_viewport_size({"width": 390, "height": 844})
+    turn, _ = await chat.ask("How?")
+    await rate(turn, "Bad answer")
+    await chat.button("Stars").click()
+    stars = await turn.get_by_role("radiogroup").first.bounding_box()
+    thumbs = await thumb(turn).bounding_box()
+    status = await turn.get_by_role("status").bounding_box()
+    assert stars is not None
+    assert thumbs is not None
+    assert status is not None
+    said_at = status["y"] + status["height"]
+    assert stars["y"] - said_at >= 10
+    if status["y"] > thumbs["y"] + thumbs["height"]:
+        assert status["y"] - thumbs["y"] - thumbs["height"] >= 8
+    assert stars["y"] - thumbs["y"] - thumbs["height"] >= 10

@@ -67,5 +67,5 @@ async def test_an_answer_leads_to_what_it_quotes(page: Page, app: ExampleApp) ->
     heading = document.get_by_role("heading", name="Who may rate an answer?")
     await expect(heading).to_be_in_viewport()
     await expect(document.locator(":target")).to_have_text("Who may rate an answer?")
-    await document.get_by_role("link", name="README.md").first.click()
+    await document.get_by_role("link", name="The README").first.click()
     await expect(document.get_by_role("heading", name="agent_feedback", level=1)).to_be_attached()

@@ -56,7 +56,7 @@ async def take(browser: Browser, url: str, picture: Picture, path: Path) -> None
     await turn.get_by_role("button", name="Incomplete").click()
     await turn.get_by_label("Comment").fill("How would a program do it?")
     if picture.detailed:
-        await page.get_by_role("button", name="Detailed ratings").click()
+        await page.get_by_role("button", name="Stars", exact=True).click()
         await turn.get_by_role("radio").nth(3).check()
     await expect(turn.get_by_role("status")).to_contain_text("Saved")
     # Not the field that was filled last: nobody is typing.

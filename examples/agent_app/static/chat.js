@@ -95,6 +95,19 @@ page.suggestions.addEventListener("click", ({ target }) => {
   submit(button.textContent);
 });
 
+// What an answer offers to ask is asked here; in a tab of its own it is only filled in.
+page.turns.addEventListener("click", (event) => {
+  const link = event.target.closest('a[href^="/?ask="]');
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  page.question.focus();
+  submit(offeredBy(link.search));
+});
+
+function offeredBy(query) {
+  return new URLSearchParams(query).get("ask");
+}
+
 function stop() {
   conversation.stop();
   page.question.focus();
@@ -150,6 +163,7 @@ new ResizeObserver(() => {
 setMode(storage.getItem(MODE) === "true");
 openChat();
 page.send.disabled = false;
+page.question.value ||= offeredBy(location.search) ?? "";
 lookForTraces();
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) lookForTraces();

@@ -14,6 +14,8 @@ const BULLET = /^\s*[-*+](?:\s+|$)/;
 const NUMBER = /^\s*\d+[.)](?:\s+|$)/;
 const HEADING = /^#{1,6}\s+/;
 const ROW = /^\s*\|/;
+// A question that the agent offers: the chat page asks it.
+const QUESTION = /^\/\?ask=[\w%.~-]+$/;
 const RULE = /^[\s|:-]+$/;
 
 /**
@@ -114,6 +116,7 @@ class Renderer {
     if (strong) return [make("strong", {}, ...this.#inline(strong))];
     if (emphasis) return [make("em", {}, ...this.#inline(emphasis))];
     if (number) return [this.#cite(Number(number)) ?? all];
+    if (QUESTION.test(address)) return [make("a", { href: address }, ...this.#inline(words))];
     // A document's own links are relative to the document, not to this page: the words stay.
     if (!/^https?:\/\//.test(address)) return this.#inline(words);
     const link = { href: address, target: "_blank", rel: "noreferrer" };
