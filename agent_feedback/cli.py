@@ -20,6 +20,7 @@ from agent_feedback.errors import ConfigurationError, FeedbackError
 from agent_feedback.ledger.delivery_queue import DeliveryQueue
 from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.ledger.statistics import DeliveryStatistics, delivery_statistics
+from agent_feedback.namesake import warn_of_namesake
 from agent_feedback.settings import Settings
 
 _ledger_option = click.option(
@@ -30,9 +31,10 @@ _ledger_option = click.option(
 
 
 @click.group()
-@click.version_option(package_name="agent-feedback")
+@click.version_option(package_name="mlflow-agent-feedback")
 def main() -> None:
     """Look after the ratings of an agent."""
+    warn_of_namesake()
 
 
 @main.command()

@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "agent_feedback"
 
 FLOORS = [
-    {"errors", "model"},
+    {"errors", "model", "namesake"},
     {"settings", "trace_id", "text", "guard", "threads"},
     {"identity", "doors", "ledger"},
     {"delivery", "agent"},
