@@ -23,6 +23,9 @@ from agent_feedback.ledger.statistics import DeliveryStatistics, delivery_statis
 from agent_feedback.namesake import warn_of_namesake
 from agent_feedback.settings import Settings
 
+# Again: the other project's `__init__.py` may stand in place of ours.
+warn_of_namesake()
+
 _ledger_option = click.option(
     "--ledger-url",
     metavar="URL",
@@ -34,7 +37,6 @@ _ledger_option = click.option(
 @click.version_option(package_name="mlflow-agent-feedback")
 def main() -> None:
     """Look after the ratings of an agent."""
-    warn_of_namesake()
 
 
 @main.command()
