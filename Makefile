@@ -1,13 +1,16 @@
-# What a contributor types. `make test` on a fresh machine needs Python, pip and make, nothing else.
+# What a contributor types. `make run` or `make test` on a fresh machine needs Python, pip and make,
+# nothing else.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Renewed only when the dependencies change, so that the second `make` starts at once.
+RUNS := $(VENV)/.ready-to-run
 READY := $(VENV)/.ready
 
-.PHONY: run test lint browser faults faults-short soak fuzz fuzz-short bench pictures clean
+.PHONY: run test lint browser faults faults-short soak fuzz fuzz-short clean-rooms bench pictures clean
 
-run: $(READY)
+run: $(RUNS)
 	$(BIN)/python -m examples.agent_app
 
 # The tests wait for servers more than they compute: four at a time also on two cores.
@@ -49,6 +52,10 @@ faults-short: $(READY)
 soak: $(READY)
 	$(BIN)/python -m pytest tests/faults/test_soak.py --soak-seconds 1800 --timeout 3000 $(ARGS)
 
+# What people install: the wheel, each extra and requirements.txt, alone in fresh environments.
+clean-rooms: $(READY)
+	$(BIN)/python -m tools.clean_rooms $(ARGS)
+
 bench: $(READY)
 	$(BIN)/python -m benchmarks.overhead $(ARGS)
 
@@ -60,10 +67,33 @@ clean:
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Debian's Python has no ensurepip unless python3-venv is installed: then its own pip fills the environment.
-$(READY): pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV) || { \
+# What the example needs. Debian's Python has no ensurepip unless python3-venv is installed: then its
+# own pip fills the environment.
+$(RUNS): pyproject.toml constraints.txt
+	@echo "Setting up $(VENV) for the example: 700 MB on disk; seconds to minutes, as the network is."
+	@start=$$(date +%s); \
+	{ $(PYTHON) -m venv $(VENV) >/dev/null || { \
 	    $(PYTHON) -m venv --clear --without-pip $(VENV) && \
-	    $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[postgres,example,test]' -c constraints.txt
-	touch $@
+	    $(PYTHON) -m pip --python $(BIN)/python install --quiet pip; }; } && \
+	$(call install,.[example]) && \
+	echo "Set up in $$(($$(date +%s) - start)) s."
+	@touch $@
+
+# What the tests and the linters need beside it.
+$(READY): $(RUNS)
+	@echo "Adding what the tests need (browser driver, PostgreSQL, linters): 400 MB more on disk."
+	@start=$$(date +%s); \
+	$(call install,.[postgres$(COMMA)example$(COMMA)test]) && \
+	echo "Added in $$(($$(date +%s) - start)) s."
+	@touch $@
+
+# uv does in seconds what takes pip a minute. It knows nothing of pip's own settings: where those name
+# an index, and where there is no uv or it fails, pip does it.
+COMMA := ,
+define install
+{ { ! $(PIP) config list | grep '[.]index-url=' >/dev/null && \
+    $(PIP) install --quiet uv -c constraints.txt && \
+    $(BIN)/uv pip install --quiet --python $(BIN)/python -e '$(1)' -c constraints.txt; } || { \
+    echo "Installing with pip, which is slower ..." && \
+    $(PIP) install --quiet -e '$(1)' -c constraints.txt; }; }
+endef

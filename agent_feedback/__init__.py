@@ -14,6 +14,7 @@ from agent_feedback.errors import (
     Unavailable,
 )
 from agent_feedback.model import Turn
+from agent_feedback.namesake import warn_of_namesake
 from agent_feedback.plugin import AgentFeedback
 from agent_feedback.settings import Settings
 
@@ -33,3 +34,5 @@ __all__ = [
     "Turn",
     "Unavailable",
 ]
+
+warn_of_namesake()

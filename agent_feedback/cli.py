@@ -21,8 +21,12 @@ from agent_feedback.errors import ConfigurationError, FeedbackError
 from agent_feedback.ledger.delivery_queue import DeliveryQueue
 from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.ledger.statistics import DeliveryStatistics, delivery_statistics
+from agent_feedback.namesake import warn_of_namesake
 from agent_feedback.settings import Settings
 from agent_feedback.variables import check_variables
+
+# Again: the other project's `__init__.py` may stand in place of ours.
+warn_of_namesake()
 
 _ledger_option = click.option(
     "--ledger-url",
@@ -32,7 +36,7 @@ _ledger_option = click.option(
 
 
 @click.group()
-@click.version_option(package_name="agent-feedback")
+@click.version_option(package_name="mlflow-agent-feedback")
 def main() -> None:
     """Look after the ratings of an agent."""
 

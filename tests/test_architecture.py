@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[1] / "agent_feedback"
 
 FLOORS = [
-    {"errors", "model", "setting_kinds"},
+    {"errors", "model", "namesake", "setting_kinds"},
     {"settings", "trace_id", "text", "guard", "threads"},
     {"variables", "identity", "doors", "ledger"},
     {"delivery", "agent"},

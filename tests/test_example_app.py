@@ -1,6 +1,9 @@
 """The example app over HTTP, as a person starts it."""
 
 import json
+import re
+import shlex
+import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -127,10 +130,13 @@ class TestOverHttp:
         assert httpx.get(f"{app.url}/sources/{quoted}").status_code == 404
 
     def test_it_says_where_to_click_and_look(self, app: ExampleApp) -> None:
-        """The start prints the page's address and the command for MLflow's own pages."""
+        """The start prints the page's address, and a command that can be pasted for MLflow's."""
         log = app.log.read_text()
         assert f"rate the answer at {app.url}" in log
-        assert f"mlflow server --backend-store-uri {app.tracking_uri} --port 5000" in log
+        (command,) = re.findall(r"^    (.+ -m mlflow server .+)$", log, re.MULTILINE)
+        assert command.endswith(f"--backend-store-uri {app.tracking_uri}")
+        program, *rest = shlex.split(command)
+        assert subprocess.run([program, *rest, "--help"], stdout=subprocess.DEVNULL).returncode == 0
 
 
 def test_with_a_model(tmp_path: Path, empty_mlflow_store: Path, fake_model: FakeModel) -> None:

@@ -1,6 +1,7 @@
 """The parts of the example app, each by itself."""
 
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -277,7 +278,8 @@ class TestEnvironment:
     @pytest.mark.parametrize(
         ("uri", "expected"),
         [
-            ("sqlite:////x y/m.db", "--backend-store-uri 'sqlite:////x y/m.db' --port 5000"),
+            ("sqlite:////x y/m.db", "--backend-store-uri 'sqlite:////x y/m.db'"),
+            ("sqlite:////m.db", f"{sys.executable} -m mlflow server --host 127.0.0.1 --port 5000"),
             ("http://mlflow:5000/", "http://mlflow:5000/#/experiments/7/traces"),
             ("databricks", "workspace"),
         ],

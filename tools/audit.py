@@ -22,7 +22,7 @@ PIP_AUDIT = "pip-audit==2.10.1"
 CANARY = "requests==2.19.0"
 """Vulnerable since 2018 (CVE-2018-18074), as every source of advisories says."""
 
-_OURS = "agent-feedback"
+_OURS = "mlflow-agent-feedback"
 _CONSTRAINTS = Path(__file__).parents[1] / "constraints.txt"
 _FOLDER = Path(sys.prefix) / "audit"
 _INSTALL_SECONDS = 240.0

@@ -63,7 +63,7 @@ def open_engine(url_text: str) -> tuple[Engine, Engine]:
     except ModuleNotFoundError as error:
         raise ConfigurationError(
             f"ledger_url needs the package {error.name}: for PostgreSQL install"
-            " agent-feedback[postgres] and write postgresql+psycopg://…"
+            " mlflow-agent-feedback[postgres] and write postgresql+psycopg://…"
         ) from None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+import errno
+import socket
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +35,31 @@ def read_address(environ: MutableMapping[str, str]) -> Address:
     return Address(host, int(port))
 
 
+def take_port(address: Address) -> socket.socket:
+    """Opens the port for the server, before anything slow begins; a browser that comes waits.
+
+    Raises:
+        SystemExit: it cannot be had; with a sentence that says what to do.
+    """
+    try:
+        listener = socket.create_server((address.host, address.port))
+    except OSError as error:
+        taken = error.errno == errno.EADDRINUSE
+        why = "is in use by another program" if taken else f"cannot be opened ({error.strerror})"
+        other = address.port % 65_535 + 1 if taken else 8000
+        raise SystemExit(
+            f"Port {address.port} {why}: start with another, for instance `PORT={other} make run`."
+        ) from None
+    # asyncio does this for sockets that it opens itself; without it every answer takes 40 ms.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def home(environ: Mapping[str, str]) -> Path:
+    """The folder for the app's own stores."""
+    return Path(environ.get("AGENT_APP_HOME") or PROJECT / ".agent_app").resolve()
+
+
 def set_defaults(environ: MutableMapping[str, str]) -> str | None:
     """Points MLflow and the ledger at embedded stores, unless they have been told otherwise.
 
@@ -41,7 +68,7 @@ def set_defaults(environ: MutableMapping[str, str]) -> str | None:
     """
     # The example contacts nothing that it was not told to.
     environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-    folder = Path(environ.get("AGENT_APP_HOME") or PROJECT / ".agent_app").resolve()
+    folder = home(environ)
     stores = {
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db",
         "AGENT_FEEDBACK_LEDGER_URL": f"sqlite:///{folder}/feedback.db",

@@ -13,9 +13,8 @@ from urllib.parse import urlencode, urlsplit
 import mlflow
 from databricks.sdk.core import Config
 
-# The address in the command that the app prints at its start.
-PORT_BESIDE_US = 5000
-BESIDE_US = f"http://127.0.0.1:{PORT_BESIDE_US}"
+from examples.agent_app.mlflow_pages import HOST, USUAL_PORT, VARIABLE
+
 TRACE_ID = "{trace_id}"
 
 _PATIENCE_SECONDS = 3.0
@@ -28,17 +27,17 @@ class MlflowUi:
 
     In this order: what `AGENT_APP_MLFLOW_UI` says, for browsers that reach MLflow by another name
     than the app does; the workspace; the tracking server; or, with an embedded store, the server
-    that the app's start suggested, if it runs and shows this very store.
+    that the app started or its start suggested, if it runs and shows this very store.
     """
 
     def __init__(
         self,
         environ: Mapping[str, str],
-        beside_us: str = BESIDE_US,
+        beside_us: str | None = None,
         believed_seconds: float = _BELIEVED_SECONDS,
     ) -> None:
         self._environ = environ
-        self._beside_us = beside_us
+        self._beside_us = beside_us or _beside_us(environ)
         self._believed_seconds = believed_seconds
         self._known: str | None = None
         self._asked_at = -believed_seconds
@@ -80,6 +79,12 @@ class MlflowUi:
         # Databricks Apps names the host, without a scheme; elsewhere a profile may name it.
         host = self._environ.get("DATABRICKS_HOST") or str(Config().host)
         return host.rstrip("/") if "://" in host else f"https://{host}"
+
+
+def _beside_us(environ: Mapping[str, str]) -> str:
+    # The app leaves there the port that it chose.
+    port = environ.get(VARIABLE, "")
+    return f"http://{HOST}:{port if port.isdecimal() else USUAL_PORT}"
 
 
 def _shows_this_store(url: str, experiment_id: str) -> bool:

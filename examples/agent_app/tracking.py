@@ -7,7 +7,7 @@ import shlex
 
 import mlflow
 
-from examples.agent_app.mlflow_ui import PORT_BESIDE_US
+from examples.agent_app.mlflow_pages import HOST, USUAL_PORT, server_command, traces_page
 
 EXPERIMENT = "agent_app"
 
@@ -33,13 +33,12 @@ def where_to_look(tracking_uri: str, experiment_id: str | None) -> list[str]:
     """The lines that lead a person to the traces, for the kind of store in use."""
     if tracking_uri.startswith("databricks"):
         return ["The traces are in your workspace, in the MLflow experiment of this app."]
-    page = f"/#/experiments/{experiment_id}/traces" if experiment_id else ""
+    page = traces_page(experiment_id)
     if tracking_uri.startswith(("http://", "https://")):
         return [f"The traces, with their ratings, are at {tracking_uri.rstrip('/')}{page}"]
-    port = PORT_BESIDE_US
     return [
         "To see the traces, with their ratings, in MLflow's own pages, run beside it",
-        f"    mlflow server --backend-store-uri {shlex.quote(tracking_uri)} --port {port}",
-        f"and open http://127.0.0.1:{port}{page}",
+        f"    {shlex.join(server_command(tracking_uri, USUAL_PORT))}",
+        f"and open http://{HOST}:{USUAL_PORT}{page}",
         "While that runs, each answer links to its trace.",
     ]

@@ -32,6 +32,14 @@ class ExampleApp:
     url: str
     tracking_uri: str
     log: Path
+    process: subprocess.Popen[bytes]
+
+    def says(self, text: str, *, within_seconds: float = 100.0) -> str:
+        """Return what the app printed once this text is in it, or what there is by then."""
+        deadline = time.monotonic() + within_seconds
+        while text not in (printed := self.log.read_text()) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        return printed
 
     def trace(self, trace_id: str, *, within_seconds: float = 20.0) -> Trace:
         """Return the trace once MLflow has all of it, which takes it about 5 s by default."""
@@ -89,7 +97,7 @@ def running_example_app(
         process = subprocess.Popen(
             [sys.executable, "-m", "examples.agent_app"],
             cwd=PROJECT,
-            env=_environment() | {"PORT": str(port), "AGENT_APP_HOME": str(stores)} | variables,
+            env=_environment() | _place(port, stores) | variables,
             stdout=output,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -97,9 +105,15 @@ def running_example_app(
     try:
         _wait_until_it_says(url, log, process)
         tracking_uri = variables.get("MLFLOW_TRACKING_URI") or f"sqlite:///{stores}/mlflow.db"
-        yield ExampleApp(url, tracking_uri, log)
+        yield ExampleApp(url, tracking_uri, log, process)
     finally:
         _stop(process)
+
+
+def _place(port: int, stores: Path) -> dict[str, str]:
+    # MLflow's own pages cost more than the app does: they are for the tests that are about them.
+    here = {"PORT": str(port), "AGENT_APP_HOME": str(stores)}
+    return here | {"AGENT_APP_MLFLOW_PAGES": "off"}
 
 
 def _environment() -> dict[str, str]:

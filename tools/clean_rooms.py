@@ -1,0 +1,267 @@
+"""Install what people install, each in an environment of its own, and use it: ``make clean-rooms``.
+
+Nothing is in such an environment but the wheel and what it requires, in the newest versions: no
+constraints, no extras that were not asked for. What only happened to be installed where the tests
+run is missed here.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import yaml
+
+from tools.served_app import Failed, Served, ask_and_rate, free_port, serving
+
+PROJECT = Path(__file__).resolve().parents[1]
+SHIPPED = ("py.typed", "static/agent-feedback.js", "static/agent-feedback.d.ts")
+DOCUMENTS_AND_EXAMPLE = ("README.md", "docs", "examples")
+NOT_SYNCED = shutil.ignore_patterns(".*", "__pycache__", "*.db*", "build", "dist", "mlruns")
+
+# Neither a workspace nor its database exists here; what they hold is embedded instead.
+STAND_INS: Mapping[str, str | None] = {
+    "MLFLOW_TRACKING_URI": "sqlite:///{folder}/mlflow.db",
+    # The experiment that every new store has.
+    "MLFLOW_EXPERIMENT_ID": "0",
+    "AGENT_FEEDBACK_LEDGER_URL": "sqlite:///{folder}/feedback.db",
+    "LAKEBASE_ENDPOINT": None,
+}
+
+_INSTALL_SECONDS = 300.0
+_COMMAND_SECONDS = 120.0
+_NO_POSTGRES = ["status", "--ledger-url", "postgresql+psycopg://127.0.0.1:1/none"]
+
+TWO_LINES = """\
+from mlflow.genai.agent_server import AgentServer
+
+from agent_feedback import AgentFeedback
+
+feedback = AgentFeedback()
+
+
+@feedback.invoke
+def answer(request):
+    return {"answer": "forty-two"}
+
+
+server = AgentServer()
+feedback.mount(server)
+app = server.app
+"""
+
+
+@dataclass(frozen=True)
+class Room:
+    """A fresh environment, and the folder in which things run that use it."""
+
+    python: Path
+    folder: Path
+
+    def run(self, *command: str, code: int = 0) -> str:
+        """What a program of the environment prints; `Failed` where it ends with another code."""
+        done = _run(command, self.folder, self.environment(), _COMMAND_SECONDS)
+        if done.returncode != code:
+            raise Failed(f"{command[0]} ended with {done.returncode}:\n{done.stdout}")
+        return done.stdout
+
+    def environment(self) -> dict[str, str]:
+        """The environment's programs first, and nothing that would lead out of it."""
+        keep = ("HOME", "LANG", "TMPDIR")
+        bare = {name: os.environ[name] for name in keep if name in os.environ}
+        path = f"{self.python.parent}{os.pathsep}{os.environ['PATH']}"
+        return bare | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true"}
+
+
+def main() -> int:
+    """Go through all rooms and say what came of it; returns 1 where something failed."""
+    failures = 0
+    with tempfile.TemporaryDirectory(prefix="clean-rooms-") as name:
+        folder = Path(name)
+        checks = _checks(folder)
+        for title, check in checks.items():
+            start = time.monotonic()
+            try:
+                check()
+                verdict = "passed"
+            except Failed as why:
+                failures += 1
+                verdict = f"FAILED: {why}\n"
+            print(f"{title}: {verdict} ({time.monotonic() - start:.0f} s)", flush=True)
+    print(f"{len(checks) - failures} passed, {failures} failed")
+    return 1 if failures else 0
+
+
+def _checks(folder: Path) -> dict[str, Callable[[], None]]:
+    wheels = folder / "wheels"
+
+    def wheel(extra: str = "") -> list[str]:
+        (built,) = wheels.glob("*.whl")
+        return [f"mlflow-agent-feedback{extra} @ {built.as_uri()}"]
+
+    def room(name: str) -> Path:
+        (folder / name).mkdir()
+        return folder / name
+
+    return {
+        "the wheel has what it needs": lambda: check_wheel(build_wheel(wheels)),
+        # As the README says it; the others by what is quicker.
+        "the wheel, by pip": lambda: _alone(install(room("wheel"), wheel(), by_pip=True)),
+        "the wheel[postgres]": lambda: _postgres(install(room("postgres"), wheel("[postgres]"))),
+        "the wheel[example]": lambda: _example(install(room("example"), wheel("[example]"))),
+        "the wheel[test]": lambda: _test(install(room("test"), wheel("[test]"))),
+        "requirements.txt and app.yaml": lambda: _deployment(room("deployment")),
+    }
+
+
+def build_wheel(where: Path) -> Path:
+    """The wheel, built from this checkout."""
+    command = [*_pip(), "wheel", "--quiet", "--no-deps", "--wheel-dir", str(where), str(PROJECT)]
+    _must(_run(command, PROJECT, os.environ, _INSTALL_SECONDS))
+    (built,) = where.glob("*.whl")
+    return built
+
+
+def check_wheel(wheel: Path) -> None:
+    """The package with all its files is in the wheel, and nothing else but what describes it."""
+    with ZipFile(wheel) as archive:
+        names = archive.namelist()
+    missing = {f"agent_feedback/{each}" for each in SHIPPED}.difference(names)
+    if missing:
+        raise Failed(f"not in {wheel.name}: {', '.join(sorted(missing))}")
+    foreign = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    if foreign != {"agent_feedback"}:
+        raise Failed(f"in {wheel.name}: {', '.join(sorted(foreign))}")
+
+
+def install(folder: Path, what: Sequence[str], *, by_pip: bool = False) -> Room:
+    """A fresh environment with these requirements and theirs, all from one download cache."""
+    python = folder / "environment" / "bin" / "python"
+    create = [sys.executable, "-m", "venv", "--without-pip", str(folder / "environment")]
+    _must(_run(create, folder, os.environ, _INSTALL_SECONDS))
+    uv = Path(sys.executable).with_name("uv")
+    if uv.exists() and not by_pip:
+        command = [str(uv), "pip", "install", "--quiet", "--python", str(python)]
+    else:
+        command = [*_pip(), "--python", str(python), "install", "--quiet"]
+    _must(_run([*command, *what], folder, os.environ, _INSTALL_SECONDS))
+    return Room(python, folder)
+
+
+def declared_environment(app_yaml: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """The variables that `app.yaml` declares, with stand-ins for what is not to be had here."""
+    environment = {}
+    for entry in app_yaml["env"]:
+        name = entry["name"]
+        if name not in STAND_INS and "value" not in entry:
+            raise Failed(f"app.yaml takes {name} from {entry['valueFrom']}: no stand-in for it")
+        value = STAND_INS.get(name, entry.get("value"))
+        if value is not None:
+            environment[name] = value.format(folder=folder)
+    return environment
+
+
+def _alone(room: Room) -> None:
+    _two_lines(room)
+    said = room.run("agent-feedback", *_NO_POSTGRES, code=1)
+    if "mlflow-agent-feedback[postgres]" not in said:
+        raise Failed(f"without PostgreSQL's driver, the command says:\n{said}")
+
+
+def _postgres(room: Room) -> None:
+    _two_lines(room)
+    said = room.run("agent-feedback", *_NO_POSTGRES, code=1)
+    if "Traceback" in said or "needs the package" in said:
+        raise Failed(f"with PostgreSQL's driver and no server, the command says:\n{said}")
+
+
+def _test(room: Room) -> None:
+    _two_lines(room)
+    room.run("pytest", "--version")
+    room.run("ruff", "--version")
+    room.run("mypy", "--version")
+
+
+def _two_lines(room: Room) -> None:
+    """Import it, ask its command for help, and rate an answer of the smallest app there is."""
+    room.run("python", "-c", "import agent_feedback")
+    if "Usage: agent-feedback" not in room.run("agent-feedback", "--help"):
+        raise Failed("agent-feedback --help says something else")
+    (room.folder / "two_lines.py").write_text(TWO_LINES)
+    port = free_port()
+    command = ["python", "-m", "uvicorn", "two_lines:app", "--port", str(port)]
+    stores = {"MLFLOW_TRACKING_URI": f"sqlite:///{room.folder}/mlflow.db"}
+    with _serving(room, command, stores, port) as app:
+        ask_and_rate(app, "/invocations", {"question": "What is it?"})
+
+
+def _example(room: Room) -> None:
+    """Run the example app beside the wheel: the checkout's own package is not there."""
+    for name in DOCUMENTS_AND_EXAMPLE:
+        source, target = PROJECT / name, room.folder / name
+        copy: Callable[[Path, Path], object] = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, target)
+    _ask_example(room, ["python", "-m", "examples.agent_app"], {"AGENT_APP_MLFLOW_PAGES": "off"})
+
+
+def _deployment(folder: Path) -> None:
+    """Do what Databricks Apps does with this repository: requirements.txt, then app.yaml."""
+    shutil.copytree(PROJECT, folder, ignore=NOT_SYNCED, dirs_exist_ok=True)
+    room = install(folder, ["--requirement", "requirements.txt"])
+    app_yaml = yaml.safe_load((folder / "app.yaml").read_text(encoding="utf-8"))
+    _ask_example(room, app_yaml["command"], declared_environment(app_yaml, folder))
+
+
+def _ask_example(room: Room, command: Sequence[str], variables: Mapping[str, str]) -> None:
+    port = free_port()
+    # Not DATABRICKS_APP_PORT, with which the app listens beyond this machine.
+    with _serving(room, command, {**variables, "PORT": str(port)}, port) as app:
+        question = {"role": "user", "content": "What happens to a rating when MLflow is away?"}
+        ask_and_rate(app, "/responses", {"input": [question]})
+
+
+def _serving(room: Room, command: Sequence[str], variables: Mapping[str, str], port: int) -> Served:
+    # Looked for in the environment: Popen would look along the PATH of this process.
+    program = str(room.python.with_name(command[0]))
+    environment = room.environment() | dict(variables)
+    return serving([program, *command[1:]], room.folder, environment, port)
+
+
+def _pip() -> list[str]:
+    return [sys.executable, "-m", "pip", "--disable-pip-version-check"]
+
+
+def _run(
+    command: Sequence[str], folder: Path, environment: Mapping[str, str], seconds: float
+) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            timeout=seconds,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise Failed(f"{' '.join(command)}: no end within {seconds:.0f} s") from None
+
+
+def _must(done: subprocess.CompletedProcess[str]) -> None:
+    if done.returncode != 0:
+        raise Failed(f"{' '.join(map(str, done.args))}:\n{done.stdout}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
