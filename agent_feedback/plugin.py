@@ -266,6 +266,10 @@ class AgentFeedback:
             assessment_id: The rating's id.
             user_id: The person, for whom the application vouches; ``None`` for nobody.
 
+        Returns:
+            The receipt of the withdrawal. A thumb's ``correction`` is the receipt of the one that
+            stays, ``None`` where there is none; ``dimension="expected_response"`` withdraws it.
+
         Raises:
             FeedbackError: one of :mod:`agent_feedback.errors`.
         """

@@ -16,7 +16,7 @@ class Receipt:
 
     ``value`` is in the units of the routes: a thumb's bool, a dimension's stars, a correction's
     text, ``None`` for a comment (its text is the rationale) and for a withdrawn rating.
-    ``updated_at`` is ISO 8601 in UTC.
+    ``updated_at`` is ISO 8601 in UTC. ``correction`` is what stays when its thumb is withdrawn.
     """
 
     status: str

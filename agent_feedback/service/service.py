@@ -29,6 +29,8 @@ from agent_feedback.identity.opaque_key import opaque_key
 from agent_feedback.ledger.delivery_queue import new_lease
 from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.model import (
+    CORRECTION,
+    THUMB,
     Assessment,
     Identity,
     Rating,
@@ -112,6 +114,8 @@ class Service:
     ) -> Submission:
         """Withdraw one of the person's own ratings, by its id or by what it rates.
 
+        A thumb's correction is a rating of its own and stays; the thumb's receipt carries it.
+
         Raises:
             RatingNotFound: ``assessment_id`` is not theirs, or not there.
         """
@@ -122,7 +126,12 @@ class Service:
         if assessment_id is not None:
             key, found = self._own(trace, assessment_id, person)
         transition = desired_state.withdraw(key, now=_now(), assessment_id=assessment_id)
-        return self._change(trace, {key: _starting_from(found, key, transition)})
+        kept = self._correction(key, person) if key.name == THUMB else None
+        submission = self._change(trace, {key: _starting_from(found, key, transition)})
+        return replace(
+            submission,
+            receipts=lambda: [replace(each, correction=kept) for each in submission.receipts()],
+        )
 
     def mine(
         self,
@@ -259,6 +268,11 @@ class Service:
         )
 
     # -- looking ------------------------------------------------------------------------------
+
+    def _correction(self, thumb: RatingKey, person: Identity) -> Receipt | None:
+        """The correction that stands beside the person's thumb."""
+        standing = self.mine(person, trace_ids=[thumb.trace_id])
+        return next((each for each in standing if each.name == CORRECTION), None)
 
     def _own(
         self, trace: Rateable, assessment_id: str, person: Identity

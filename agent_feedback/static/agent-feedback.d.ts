@@ -48,11 +48,14 @@ export interface RateOptions {
 
 export class AgentFeedback extends HTMLElement {
   readonly state: FeedbackState;
-  /** Saves a thumb. What the options leave out is cleared. */
+  /** Saves a thumb. What the options leave out is cleared, a correction too. */
   rate(value: boolean, options?: RateOptions): Promise<FeedbackChange | Replaced>;
   /** Saves a dimension's stars. */
   rate(stars: number, options: { dimension: string }): Promise<FeedbackChange | Replaced>;
-  /** Takes the thumb back with all that came with it, or the stars of a dimension. */
+  /**
+   * Takes the thumb back with its reasons and comment, or the stars of a dimension. A correction stays, and is
+   * the change's `correction`; the dimension `expected_response` withdraws it.
+   */
   withdraw(options?: { dimension?: string }): Promise<FeedbackChange | Replaced>;
   /** Reports an implicit signal; resolves to false where the server's settings do not take it. */
   signal(name: "copy" | "regenerate" | "stop"): Promise<boolean>;
@@ -71,10 +74,10 @@ export interface AgentFeedbackAttributes {
 }
 
 type LabelName =
-  | "lang" | "group" | "good" | "bad" | "addDetails" | "editDetails" | "whyGood" | "whyBad"
-  | "comment" | "correction" | "send" | "close" | "stars" | "clear" | "saving" | "saved"
-  | "pending" | "withdrawn" | "waiting" | "failed" | "notReached" | "someoneElse" | "again"
-  | "unavailable";
+  | "lang" | "group" | "good" | "bad" | "addDetails" | "editDetails" | "draft" | "whyGood" | "whyBad"
+  | "comment" | "correction" | "send" | "discard" | "undo" | "close" | "stars" | "clear" | "saving"
+  | "saved" | "pending" | "withdrawn" | "kept" | "yourCorrection" | "withdrawCorrection" | "waiting"
+  | "failed" | "notReached" | "someoneElse" | "again" | "unavailable";
 
 /** What the component says; English stands for what is left out. */
 export interface FeedbackLabels extends Partial<Record<LabelName, string>> {

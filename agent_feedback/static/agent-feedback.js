@@ -1,6 +1,6 @@
 /** <agent-feedback trace-id="tr-…"></agent-feedback>: see docs/widget.md and agent-feedback.d.ts. */
 
-import { Answer, NOTHING, lookAfterWhatWaits } from "./agent-feedback/answer.js";
+import { Answer, NO_ANSWER, NOTHING, TEXTS, lookAfterWhatWaits } from "./agent-feedback/answer.js";
 import {
   CHIP, RADIO, SCALE, STYLES, WHOLE, fill, labelsOf, make, named, textOf,
 } from "./agent-feedback/look.js";
@@ -9,12 +9,13 @@ import { settings } from "./agent-feedback/server.js";
 export { readAgentStream } from "./agent-feedback/server.js";
 
 const TARGET = ["trace-id", "client-request-id"];
+const CORRECTION = "expected_response";
 const SAVING_SHOWS_AFTER_MS = 300;
 
 export class AgentFeedback extends HTMLElement {
   static observedAttributes = [...TARGET, "mode", "unavailable", "labels"];
 
-  #answer;
+  #answer = NO_ANSWER;
   #settings = { dimensions: [], reasons: [], limits: { rationale: 4_000, correction: 8_000 } };
   #labels;
   #stars = {};
@@ -35,6 +36,15 @@ export class AgentFeedback extends HTMLElement {
       event.preventDefault();
       return this.#send();
     });
+    this.#on("drop", () => {
+      const { correction } = this.#answer.slots.thumb;
+      const saving = this.withdraw({ dimension: CORRECTION });
+      this.#answer.salvage({ correction });
+      return saving;
+    });
+    this.#on("discard", () => this.#answer.discard());
+    this.#find("form").addEventListener("input", ({ target: { name, value } }) =>
+      this.#answer.type({ [name]: value, undo: undefined }));
     this.#find("form").addEventListener("keydown", ({ key, ctrlKey, metaKey }) => {
       if (key === "Escape") this.#close();
       if (key === "Enter" && (ctrlKey || metaKey)) this.#find(".send").click();
@@ -46,7 +56,9 @@ export class AgentFeedback extends HTMLElement {
   }
 
   async withdraw({ dimension } = {}) {
-    return this.#say(dimension, dimension ? null : NOTHING);
+    const { thumb } = this.#target().slots;
+    if (dimension === CORRECTION) return this.#say("", { ...thumb, correction: "" });
+    return this.#say(dimension, dimension ? null : { ...NOTHING, correction: thumb.correction });
   }
 
   async signal(name) {
@@ -58,7 +70,7 @@ export class AgentFeedback extends HTMLElement {
 
   get state() {
     if (this.hasAttribute("unavailable")) return "unavailable";
-    return this.#answer?.status.state ?? "disabled";
+    return this.#answer.status.state;
   }
 
   get #isDisabled() {
@@ -71,7 +83,7 @@ export class AgentFeedback extends HTMLElement {
   }
 
   disconnectedCallback() {
-    this.#answer?.leave(this.#view);
+    this.#answer.leave(this.#view);
   }
 
   attributeChangedCallback(name, before, now) {
@@ -85,13 +97,15 @@ export class AgentFeedback extends HTMLElement {
     const [trace_id, client_request_id] = TARGET.map((name) => this.getAttribute(name));
     const target = trace_id ? { trace_id } : client_request_id && { client_request_id };
     const former = this.#answer;
-    this.#answer = target ? Answer.of(target, former) : undefined;
+    this.#answer = target ? Answer.of(target, former) : NO_ANSWER;
     if (this.#answer !== former) {
-      former?.leave(this.#view);
+      former.leave(this.#view);
       this.#isOpen = false;
     }
-    this.#answer?.join(this.#view);
-    if (target) settings().then((known) => known === this.#settings || this.#furnish(known), () => {});
+    if (target) {
+      this.#answer.join(this.#view);
+      settings().then((known) => known === this.#settings || this.#furnish(known), () => {});
+    }
     this.#show();
   }
 
@@ -117,9 +131,7 @@ export class AgentFeedback extends HTMLElement {
       return chip;
     }));
     this.#find(".stars").replaceChildren(...known.dimensions.map((name) => this.#makeStars(name)));
-    const [comment, correction] = this.#fields();
-    comment.maxLength = known.limits.rationale;
-    correction.maxLength = known.limits.correction;
+    for (const name of TEXTS) this.#find("form")[name].maxLength = known.limits[name];
     this.#show();
   }
 
@@ -163,10 +175,6 @@ export class AgentFeedback extends HTMLElement {
     return this.shadowRoot.querySelector(selector);
   }
 
-  #fields() {
-    return this.shadowRoot.querySelectorAll("textarea");
-  }
-
   /** A double click is one click; failures are told already. */
   #on(node, act) {
     (node.tagName ? node : this.#find(`.${node}`)).addEventListener("click", (event) => {
@@ -184,9 +192,19 @@ export class AgentFeedback extends HTMLElement {
   }
 
   #rate(value) {
-    if (this.#answer.slots.thumb.value === value) return this.withdraw();
-    const saving = this.rate(value);
-    this.#open();
+    const answer = this.#target();
+    const { thumb } = answer.slots;
+    const said = thumb.value === null ? {} : { ...thumb };
+    let saving;
+    if (thumb.value === value) {
+      delete said.correction; // that stays
+      saving = this.withdraw();
+    } else {
+      // The other thumb's correction goes with it.
+      saving = this.#say("", { ...NOTHING, value, correction: said.correction ? "" : thumb.correction });
+      this.#open();
+    }
+    answer.salvage(said);
     return saving;
   }
 
@@ -198,16 +216,12 @@ export class AgentFeedback extends HTMLElement {
   }
 
   #send() {
-    const { thumb } = this.#answer.slots;
-    const [rationale, correction] = [...this.#fields()].map(({ value }) => value.trim());
+    const { slots: { thumb }, typed } = this.#answer;
     this.#close();
-    if (rationale === thumb.rationale && correction === thumb.correction) return undefined;
-    return this.#say("", { ...thumb, rationale, correction });
+    return Object.keys(typed).length ? this.#say("", { ...thumb, ...typed }) : undefined;
   }
 
-  #open({ rationale, correction } = this.#answer.slots.thumb) {
-    const [first, second] = this.#fields();
-    [first.value, second.value] = [rationale, correction];
+  #open() {
     this.#isOpen = true;
     this.#show();
   }
@@ -219,22 +233,27 @@ export class AgentFeedback extends HTMLElement {
   }
 
   #show() {
-    const [up, down, more, form, reasons, correction] =
-      [".up", ".down", ".more", "form", ".reasons", ".correction"].map((each) => this.#find(each));
+    const [up, down, more, form, reasons, correction, kept, discard] =
+      [".up", ".down", ".more", "form", ".reasons", ".correction", ".kept", ".discard"]
+        .map((each) => this.#find(each));
     const labels = this.#labels;
     const focused = this.shadowRoot.activeElement;
-    const { thumb, ...others } = this.#answer?.slots ?? { thumb: NOTHING };
+    const { slots: { thumb, ...others }, draft, typed } = this.#answer;
     const { value } = thumb;
+    const isTyped = Object.keys(typed).length;
     up.disabled = down.disabled = this.#isDisabled;
     up.ariaPressed = value === true;
     down.ariaPressed = value === false;
     this.#find(".stars").hidden = this.getAttribute("mode") !== "detailed";
     for (const name of this.#settings.dimensions) this.#stars[name](others[`stars:${name}`] ?? null);
+    kept.hidden = this.#isDisabled || value === false || !thumb.correction;
+    this.#find("q").textContent = thumb.correction;
     more.hidden = this.#isDisabled || value === null;
     form.hidden = more.hidden || !this.#isOpen;
     more.ariaExpanded = !form.hidden;
     const isTold = thumb.rationale || thumb.correction;
-    more.textContent = this.#isOpen ? labels.close : isTold ? labels.editDetails : labels.addDetails;
+    more.textContent = labels[
+      this.#isOpen ? "close" : isTyped ? "draft" : isTold ? "editDetails" : "addDetails"];
     this.#find(".why").textContent = value ? labels.whyGood : labels.whyBad;
     for (const chip of this.#find(".chips").children) {
       const { reason } = chip.dataset;
@@ -244,6 +263,9 @@ export class AgentFeedback extends HTMLElement {
     }
     reasons.hidden = !this.#settings.reasons.length;
     correction.hidden = value !== false;
+    for (const name of TEXTS) form[name].value = draft[name] ?? thumb[name] ?? "";
+    discard.hidden = !isTyped && !draft.undo;
+    discard.textContent = draft.undo ? labels.undo : labels.discard;
     this.#showStatus();
     // The focus does not go with what had it.
     if (focused && !focused.getClientRects().length) (more.hidden ? up : more).focus();
@@ -251,7 +273,7 @@ export class AgentFeedback extends HTMLElement {
 
   #showStatus() {
     const status = this.#find(".status");
-    const now = this.state === "unavailable" ? { note: "unavailable" } : this.#answer?.status ?? {};
+    const now = this.state === "unavailable" ? { note: "unavailable" } : this.#answer.status;
     const say = (note) => {
       const text = textOf(this.#labels, { ...now, note });
       if (status.textContent !== text) status.textContent = text;
@@ -265,7 +287,7 @@ export class AgentFeedback extends HTMLElement {
 
   #tell(type, detail) {
     const { wanted } = this.#answer.status;
-    if (wanted?.rationale || wanted?.correction) this.#open(wanted);
+    if (wanted?.rationale || wanted?.correction) this.#open();
     if (type === "feedback-error") detail = { message: this.#find(".status").textContent, ...detail };
     this.dispatchEvent(new CustomEvent(type, { detail, bubbles: true, composed: true }));
   }

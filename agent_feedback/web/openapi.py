@@ -18,6 +18,7 @@ from agent_feedback.web.schemas import (
     FeedbackAnswer,
     RatingBody,
     StatusBody,
+    WithdrawalAnswer,
 )
 
 Links = dict[str, dict[str, Any]]
@@ -88,14 +89,15 @@ def creating(
 
 def amending(settings: Settings, body: type[BaseModel]) -> dict[str, Any]:
     """A route that takes a ``body`` and changes one rating."""
-    return _changing(_WRITE_ERRORS, _next_steps("")) | {
+    return _changing(RatingBody, _WRITE_ERRORS, _next_steps("")) | {
         "openapi_extra": _request_body(body, settings)
     }
 
 
 def withdrawing() -> dict[str, Any]:
     """A route that ends a rating."""
-    return _changing(_WITHDRAW_ERRORS, {"list": _next_steps("")["list"]})
+    links = {"list": _next_steps("")["list"]}
+    return _changing(WithdrawalAnswer, _WITHDRAW_ERRORS, links)
 
 
 def listing() -> dict[str, Any]:
@@ -122,11 +124,11 @@ def operation_id(endpoint_name: str) -> str:
     return f"feedback_{endpoint_name}"
 
 
-def _changing(errors: Sequence[int], links: Links) -> dict[str, Any]:
+def _changing(model: type[RatingBody], errors: Sequence[int], links: Links) -> dict[str, Any]:
     return {
-        "response_model": RatingBody,
+        "response_model": model,
         "responses": {
-            **{status: _answer(_GOOD[status], RatingBody, links) for status in (200, 202)},
+            **{status: _answer(_GOOD[status], model, links) for status in (200, 202)},
             **_errors(errors),
         },
     }

@@ -16,7 +16,7 @@ from fastapi.responses import JSONResponse, Response
 
 from agent_feedback.errors import FeedbackError, IdentityRequired, InvalidFeedback
 from agent_feedback.identity.callers import Callers
-from agent_feedback.model import CORRECTION, Identity
+from agent_feedback.model import CORRECTION, THUMB, Identity
 from agent_feedback.service.forms import LONGEST_CORRECTION, LONGEST_RATIONALE, RatingForm
 from agent_feedback.service.receipts import Receipt, Submission
 from agent_feedback.service.service import Service
@@ -189,11 +189,11 @@ class Routes:
         trace_id: TraceId = None,
         client_request_id: RequestId = None,
     ) -> Response:
-        """Withdraw my rating by its id; doing it twice is fine."""
+        """Withdraw my rating by its id; twice is fine. A thumb's correction stays."""
         person = await self._writer(request)
         target = Target(trace_id, client_request_id)
         operation = partial(self._service.withdraw, target, person, assessment_id=assessment_id)
-        return _changed(await self._carry_out(request, operation))
+        return _withdrawn(await self._carry_out(request, operation))
 
     async def withdraw(
         self,
@@ -202,13 +202,13 @@ class Routes:
         client_request_id: RequestId = None,
         dimension: Annotated[str | None, Query(description="Absent: the thumb.")] = None,
     ) -> Response:
-        """Withdraw my rating by what it rates; doing it twice is fine."""
+        """Withdraw my rating by what it rates; twice is fine. A thumb's correction stays."""
         person = await self._writer(request)
         # Without its dimension, this would withdraw something else: the thumb.
         refuse_unknown(request.query_params, _named_by(self.withdraw))
         target = Target(trace_id, client_request_id)
         operation = partial(self._service.withdraw, target, person, dimension=dimension)
-        return _changed(await self._carry_out(request, operation))
+        return _withdrawn(await self._carry_out(request, operation))
 
     # -- reading ------------------------------------------------------------------------------
 
@@ -333,6 +333,14 @@ def _status(receipts: Sequence[Receipt], *, created: bool) -> int:
 
 def _changed(receipts: Sequence[Receipt]) -> Response:
     return JSONResponse(_body(receipts[0]), 202 if receipts[0].status == "pending" else 200)
+
+
+def _withdrawn(receipts: Sequence[Receipt]) -> Response:
+    (receipt,) = receipts
+    answer = _body(receipt)
+    if receipt.name == THUMB:
+        answer["correction"] = receipt.correction and _body(receipt.correction)
+    return JSONResponse(answer, 202 if receipt.status == "pending" else 200)
 
 
 async def _error_answer(_: Request, error: Exception) -> Response:

@@ -187,6 +187,16 @@ class FeedbackAnswer(RatingBody):
     correction: RatingBody | None = None
 
 
+class WithdrawalAnswer(RatingBody):
+    """As :class:`RatingBody`, with the correction that stays when its thumb is withdrawn."""
+
+    correction: RatingBody | None = Field(
+        None,
+        description="Of a thumb: the correction that stays, null where there is none."
+        " dimension=expected_response withdraws it.",
+    )
+
+
 class DetailedAnswer(BaseModel):
     """The ratings of several dimensions; pending where any of them is."""
 

@@ -35,6 +35,26 @@ def send(rating: Locator) -> Locator:
     return rating.get_by_role("button", name="Send")
 
 
+def more(rating: Locator) -> Locator:
+    """Return the button that opens and closes the form."""
+    return rating.locator(".more")
+
+
+def discard(rating: Locator) -> Locator:
+    """Return the button that discards what is typed."""
+    return rating.get_by_role("button", name="Discard draft")
+
+
+def undo(rating: Locator) -> Locator:
+    """Return the button that brings back what was discarded."""
+    return rating.get_by_role("button", name="Undo")
+
+
+def withdraw_correction(rating: Locator) -> Locator:
+    """Return the button that withdraws the correction that stands by itself."""
+    return rating.get_by_role("button", name="Withdraw the correction")
+
+
 def again(rating: Locator) -> Locator:
     """Return the button that tries again."""
     return rating.get_by_role("button", name="Try again")

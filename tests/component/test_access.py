@@ -55,9 +55,13 @@ async def in_every_state(ann: Visitor) -> Page:
         + component(stored_trace(BOB))
         + component(stored_trace())
         + component(stored_trace())
+        + component(stored_trace())
+        + component(stored_trace())
     )
     ratings = page.locator("agent-feedback")
-    good, detailed, failed, waiting, closed = (ratings.nth(number) for number in range(2, 7))
+    good, detailed, failed, waiting, closed, kept, drafted = (
+        ratings.nth(number) for number in range(2, 9)
+    )
     await up(good).click()
     await chip(good, "Correct").click()
     await down(detailed).click()
@@ -67,8 +71,15 @@ async def in_every_state(ann: Visitor) -> Page:
     await up(closed).click()
     await comment(closed).fill("Nice.")
     await send(closed).click()
-    for rating in (good, detailed, closed):
+    await down(kept).click()
+    await correction(kept).fill("Better so. " * 200)
+    await send(kept).click()
+    await down(drafted).click()
+    await comment(drafted).fill("Not sent.")
+    for rating in (good, detailed, closed, kept, drafted):
         await saved(rating)
+    await down(kept).click()
+    await says(kept, "Rating withdrawn. Your correction stays.")
     await expect(again(failed)).to_be_visible()
     await ann.context.set_offline(True)
     await down(waiting).click()
@@ -137,8 +148,13 @@ async def test_keyboard_only(ann: Visitor) -> None:
     assert await focused(rating) == "Edit details"
     await press("Shift+Tab")
     await press("Space")
-    await says(rating, "Rating withdrawn.")
+    await says(rating, "Rating withdrawn. Your correction stays.")
     assert await focused(rating) == "Bad answer"
+    await press("Tab")
+    assert await focused(rating) == "Withdraw the correction"
+    await press("Enter")
+    await says(rating, "Rating withdrawn.")
+    assert await focused(rating) == "Good answer"
 
 
 async def test_the_focus_outlives_what_had_it(ann: Visitor) -> None:

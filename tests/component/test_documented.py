@@ -103,7 +103,7 @@ async def test_events_and_methods(ann: Visitor, host: Host) -> None:
     }
     assert ("POST", {**about, "dimension": "accuracy", "value": 4}) in said
     assert said[-1] == ("POST", {**about, "signal": "copy"})
-    assert held(trace_id) == {"implicit_copy": True}
+    assert held(trace_id) == {"implicit_copy": True, "expected_response": "More."}
 
 
 async def german_page(ann: Visitor, trace_id: str) -> Page:

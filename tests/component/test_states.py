@@ -161,7 +161,7 @@ async def test_the_page_hears_of_everything(ann: Visitor) -> None:
     await first.evaluate("(element) => element.rate(4, { dimension: 'accuracy' })")
     await first.evaluate("(element) => element.withdraw({ dimension: 'accuracy' })")
     await first.evaluate("(element) => element.withdraw()")
-    assert held(trace_id) == {}
+    assert held(trace_id) == {"expected_response": "No."}
     await up(other).click()
     await expect(again(other)).to_be_visible()
     heard: list[dict[str, Any]] = await page.evaluate("heard")
@@ -182,6 +182,7 @@ async def test_the_page_hears_of_everything(ann: Visitor) -> None:
         ("accuracy", None, "withdrawn"),
         (None, None, "withdrawn"),
     ]
+    assert changes[-1]["correction"] == "No."
     assert (error["type"], error["status"]) == ("feedback-error", 403)
     assert "Only the person who asked" in error["message"]
 

@@ -17,6 +17,7 @@ from tests.component.parts import (
     says,
     send,
     up,
+    withdraw_correction,
 )
 from tests.support.rating import assessments_of, eventually, held, stored_trace
 
@@ -33,7 +34,7 @@ async def test_a_click_lands(ann: Visitor, host: Host) -> None:
     """A thumb is shown at once, sent once, and on the trace."""
     trace_id = stored_trace()
     rating = await ann.rating_of(trace_id)
-    await ready(rating)  # before it is read, there may be a correction to withdraw
+    await ready(rating)
     await up(rating).click()
     await pressed(up(rating))
     await saved(rating)
@@ -45,7 +46,7 @@ async def test_a_double_click_is_one_rating(ann: Visitor, host: Host) -> None:
     """Who double-clicks means yes, not yes and no."""
     trace_id = stored_trace()
     rating = await ann.rating_of(trace_id)
-    await ready(rating)  # before it is read, there may be a correction to withdraw
+    await ready(rating)
     await up(rating).dblclick()
     await saved(rating)
     await pressed(up(rating))
@@ -58,7 +59,7 @@ async def test_clicks_in_a_hurry_end_with_the_last(ann: Visitor, host: Host) -> 
     host.is_held = True
     trace_id = stored_trace()
     rating = await ann.rating_of(trace_id)
-    await ready(rating)  # before it is read, there may be a correction to withdraw
+    await ready(rating)
     for thumb in (up, down, up, down):
         await thumb(rating).click()
     await says(rating, "Saving…")
@@ -116,7 +117,7 @@ async def test_chips_fit_their_thumb(ann: Visitor) -> None:
 
 
 async def test_a_change_of_mind_keeps_nothing_of_the_former(ann: Visitor) -> None:
-    """The other thumb starts without the reasons, the comment and the correction of this one."""
+    """The other thumb stands without the reasons, comment and correction; the texts can be resent."""
     trace_id = stored_trace()
     rating = await ann.rating_of(trace_id)
     await down(rating).click()
@@ -127,16 +128,24 @@ async def test_a_change_of_mind_keeps_nothing_of_the_former(ann: Visitor) -> Non
     await saved(rating)
     before = thumb_on(trace_id).assessment_id
     await up(rating).click()
-    await expect(comment(rating)).to_have_value("")
     await expect(rating.get_by_role("button", name="Incorrect")).to_be_hidden()
-    assert eventually(lambda: held(trace_id), lambda now: len(now) == 1) == {"user_feedback": True}
+    stands = {"user_feedback": True}
+    assert eventually(lambda: held(trace_id), stands.__eq__) == stands
     assert not thumb_on(trace_id).rationale
     assert "incorrect" not in str(thumb_on(trace_id).metadata)
     assert thumb_on(trace_id).assessment_id == before
+    await expect(comment(rating)).to_have_value("No.")
+    await down(rating).click()
+    await expect(correction(rating)).to_have_value("Yes.")
+    await send(rating).click()
+    await saved(rating)
+    assert held(trace_id) == {"user_feedback": False, "expected_response": "Yes."}
 
 
-async def test_another_click_withdraws_all_of_it(ann: Visitor) -> None:
-    """The pressed thumb takes itself back, with its comment and its correction."""
+async def test_another_click_withdraws_the_thumb_and_says_that_the_correction_stays(
+    ann: Visitor,
+) -> None:
+    """As DELETE does; the page shows the text, also after a reload, and one click withdraws it."""
     trace_id = stored_trace()
     rating = await ann.rating_of(trace_id)
     await down(rating).click()
@@ -144,10 +153,51 @@ async def test_another_click_withdraws_all_of_it(ann: Visitor) -> None:
     await send(rating).click()
     await saved(rating)
     await down(rating).click()
-    await says(rating, "Rating withdrawn.")
+    await says(rating, "Rating withdrawn. Your correction stays.")
     await pressed(down(rating), False)
     await expect(rating.locator("form")).to_be_hidden()
-    assert eventually(lambda: held(trace_id), lambda now: not now) == {}
+    await expect(rating.get_by_text("Yes.", exact=True)).to_be_visible()
+    assert held(trace_id) == {"expected_response": "Yes."}
+    await rating.page.reload()
+    await expect(rating.get_by_text("Yes.", exact=True)).to_be_visible()
+    await withdraw_correction(rating).click()
+    await expect(withdraw_correction(rating)).to_be_hidden()
+    await expect(up(rating)).to_be_focused()
+    await says(rating, "Rating withdrawn.")
+    assert held(trace_id) == {}
+
+
+async def test_withdrawing_twice_says_the_same(ann: Visitor) -> None:
+    """The second time, too, the page hears that the correction stays."""
+    trace_id = stored_trace()
+    rating = await ann.rating_of(trace_id)
+    await rating.evaluate("(element) => element.rate(false, { correction: 'Yes.' })")
+    for _ in range(2):
+        gone = await rating.evaluate("(element) => element.withdraw()")
+        assert (gone["status"], gone["value"], gone["correction"]) == ("withdrawn", None, "Yes.")
+    both = await rating.evaluate("(element) => element.withdraw({dimension: 'expected_response'})")
+    assert (both["status"], both["correction"]) == ("withdrawn", "")
+    gone = await rating.evaluate("(element) => element.withdraw()")
+    assert gone["correction"] == ""
+    assert held(trace_id) == {}
+
+
+async def test_a_correction_stays_beside_a_new_thumb(ann: Visitor, host: Host) -> None:
+    """Who likes the answer after all sees the correction that stands, even before it is read."""
+    trace_id = stored_trace()
+    rating = await ann.rating_of(trace_id)
+    await rating.evaluate("(element) => element.rate(false, { correction: 'Yes.' })")
+    await rating.evaluate("(element) => element.withdraw()")
+    host.are_readings_held = True
+    await rating.page.reload()
+    await up(rating).click()
+    await saved(rating)
+    host.are_readings_held = False
+    await expect(withdraw_correction(rating)).to_be_visible()
+    assert held(trace_id) == {"user_feedback": True, "expected_response": "Yes."}
+    await withdraw_correction(rating).click()
+    await saved(rating)
+    assert eventually(lambda: held(trace_id), lambda now: len(now) == 1) == {"user_feedback": True}
 
 
 async def test_two_answers_rated_in_reverse_order(ann: Visitor, host: Host) -> None:

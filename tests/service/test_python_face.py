@@ -80,8 +80,12 @@ def test_the_same_operations_as_over_http(feedback: AgentFeedback) -> None:
         assert feedback.mine(user_id=BOB, **query) == []
     gone = feedback.withdraw(assessment_id=thumb.assessment_id, **said)
     assert (gone.status, gone.name, gone.value) == ("ok", "user_feedback", None)
+    assert gone.correction == correction
     feedback.withdraw(dimension="accuracy", **said)
     assert held(trace_id) == {"expected_response": "16", "user_relevance": 0.4}
+    feedback.withdraw(dimension="expected_response", **said)
+    assert feedback.withdraw(**said).correction is None
+    assert held(trace_id) == {"user_relevance": 0.4}
 
 
 REFUSED: dict[str, tuple[dict[str, Any], type[FeedbackError]]] = {

@@ -161,6 +161,7 @@ def test_links_lead_to_operations_that_take_what_they_give(tmp_path: Path) -> No
     [
         "RatingBody",
         "FeedbackAnswer",
+        "WithdrawalAnswer",
         "DetailedAnswer",
         "SettingsBody",
         "StatusBody",
@@ -191,7 +192,9 @@ def test_answers_are_what_the_document_says(site: Site, document: dict[str, Any]
     assert set(detailed) == members["DetailedAnswer"]
     assert set(detailed["ratings"][0]) == members["RatingBody"]
     assert all(set(each) == members["RatingBody"] for each in site.mine(trace_id=trace_id))
-    assert set(site.delete(trace_id=trace_id).json()) == members["RatingBody"]
+    gone = site.delete(trace_id=trace_id).json()
+    assert set(gone) == members["WithdrawalAnswer"]
+    assert set(gone["correction"]) == members["RatingBody"]
     assert set(site.ask("GET", "/settings").json()) == members["SettingsBody"]
     assert set(site.ask("GET", "/status").json()) == members["StatusBody"]
     assert set(site.post({}).json()) == members["ErrorBody"]

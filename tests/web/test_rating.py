@@ -14,6 +14,7 @@ from starlette.requests import Request
 from agent_feedback.web.routes import preferences
 from tests.support.rating import (
     ANN,
+    BOB,
     OpenSite,
     Site,
     assessments_of,
@@ -328,6 +329,40 @@ def test_an_answer_waits_no_longer_than_the_setting(open_site: OpenSite) -> None
     assert site.post({"trace_id": trace_id, "value": True}).status_code in (201, 202)
     assert eventually(lambda: held(trace_id), bool) == {"user_feedback": True}
     assert eventually(lambda: site.mine(trace_id=trace_id)[0]["status"], "ok".__eq__) == "ok"
+
+
+@pytest.mark.usefixtures("tracking")
+def test_a_correction_outlives_its_thumb_and_the_answer_says_so(site: Site) -> None:
+    """By name or by id, once or twice: the thumb goes, and its answer carries what stays."""
+    trace_id = stored_trace()
+    given = site.post({"trace_id": trace_id, "value": False, "correction": "16 KiB"}).json()
+    for path in ("", "", f"/{given['assessment_id']}"):
+        gone = site.delete(path, trace_id=trace_id)
+        assert (gone.status_code, gone.json()["name"]) == (200, "user_feedback")
+        assert gone.json()["correction"] == given["correction"]
+        assert held(trace_id) == {"expected_response": "16 KiB"}
+    too = site.delete(trace_id=trace_id, dimension="expected_response").json()
+    assert (too["assessment_id"], too["value"]) == (given["correction"]["assessment_id"], None)
+    assert "correction" not in too
+    assert site.delete(trace_id=trace_id).json()["correction"] is None
+    assert held(trace_id) == {}
+
+
+@pytest.mark.usefixtures("tracking")
+def test_nobody_elses_correction_is_told(site: Site) -> None:
+    """What another person would have liked to hear is not in my answer."""
+    trace_id = stored_trace("anonymous")
+    site.post({"trace_id": trace_id, "value": False, "correction": "16 KiB"})
+    assert site.delete(trace_id=trace_id, user=BOB).json()["correction"] is None
+    assert held(trace_id) == {"user_feedback": False, "expected_response": "16 KiB"}
+
+
+@pytest.mark.usefixtures("tracking")
+def test_withdrawing_stars_says_nothing_of_the_correction(site: Site) -> None:
+    """It belongs to the thumb."""
+    trace_id = stored_trace()
+    site.post({"trace_id": trace_id, "value": False, "correction": "16 KiB"})
+    assert "correction" not in site.delete(trace_id=trace_id, dimension="accuracy").json()
 
 
 @pytest.mark.usefixtures("tracking")

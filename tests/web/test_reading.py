@@ -121,6 +121,7 @@ def test_a_forgetful_ledger_changes_nothing_that_people_see(
     forget(tmp_path / "ledger.db")
     gone = site.delete(f"/{given['assessment_id']}", trace_id=trace_id)
     assert (gone.status_code, gone.json()["client_request_id"]) == (200, "request-1")
+    assert gone.json()["correction"]["value"] == "16 KiB"
     assert held(trace_id) == {"expected_response": "16 KiB"}
     assert said(site, trace_id=trace_id) == [(trace_id, "expected_response", "16 KiB")]
 

@@ -4,12 +4,15 @@
  */
 
 import {
-  entries, exclusively, isOf, keep, knownPerson, onOtherTabs, put, ratingsOf, remove, request,
-  settings, settle,
+  draftOf, entries, exclusively, isOf, keep, keepDraft, knownPerson, onOtherTabs, put, ratingsOf,
+  remove, request, settings, settle,
 } from "./server.js";
 
 export const NOTHING = { value: null, reasons: [], rationale: "", correction: "" };
+export const TEXTS = ["rationale", "correction"];
+const UNREAD = { ...NOTHING, correction: undefined }; // there may be one
 
+const ASK_MS = 2_000;
 const RETRY_MS = 2_000;
 const LONGEST_RETRY_MS = 60_000;
 const REPLACED = { status: "replaced" }; // or sent by another tab
@@ -20,9 +23,9 @@ const isSilent = (slot) => slot.startsWith("signal:");
 
 export class Answer {
   status = { state: "ready" };
-  slots = { thumb: NOTHING }; // what the person chose
-  #saved = { thumb: NOTHING }; // what the server confirmed
-  #isRead = false;
+  slots = { thumb: UNREAD }; // what the person chose
+  #saved = { thumb: UNREAD }; // what the server confirmed
+  #draft = {};
   #clicks = 0;
   #newest = {}; // slot → the id of its newest click
   #underWay = new Set();
@@ -53,9 +56,56 @@ export class Answer {
 
   say(slot, wanted, view) {
     this.#speaker = view;
-    // Until it is read, there may be a correction to withdraw.
-    const had = !this.#isRead || this.#saved.thumb.correction;
+    const had = this.#saved.thumb.correction !== "";
     return this.#send(put({ target: this.target, slot, wanted, had }));
+  }
+
+  /** What this person typed about it and did not send; `undo` is what they discarded. */
+  get draft() {
+    const { person } = this.#draft;
+    const now = knownPerson();
+    if (person !== now) {
+      const early = person === undefined && this.#draft; // typed before it was known by whom
+      this.#draft = { ...draftOf(`${now} ${this.key}`), ...early, person: now };
+      this.type();
+    }
+    return this.#draft;
+  }
+
+  /** What of it goes with the thumb, and is not said. */
+  get typed() {
+    const { thumb } = this.slots;
+    const texts = {};
+    for (const name of thumb.value ? ["rationale"] : TEXTS) {
+      const text = this.draft[name]?.trim();
+      if (text !== undefined && text !== (thumb[name] ?? "")) texts[name] = text;
+    }
+    return texts;
+  }
+
+  type(changes) {
+    const { person, rationale, correction } = Object.assign(this.draft, changes);
+    const isAny = (rationale ?? correction) !== undefined;
+    if (person !== undefined) {
+      keepDraft(`${person} ${this.key}`, isAny && { rationale, correction, at: Date.now() });
+    }
+    this.#show();
+  }
+
+  discard() {
+    const { draft, typed } = this;
+    const undo = draft.undo ?? {};
+    for (const name in typed) {
+      undo[name] = draft[name];
+      delete draft[name];
+    }
+    this.type(draft.undo ? { ...undo, undo: undefined } : { undo });
+  }
+
+  /** What was said and does not stand can be sent again. */
+  salvage(said) {
+    for (const name of TEXTS) if (said?.[name]) this.draft[name] ||= said[name];
+    this.type();
   }
 
   async resend(entry, person) {
@@ -69,19 +119,20 @@ export class Answer {
   async read() {
     const clicks = this.#clicks;
     const ratings = await ratingsOf(this.target).catch(() => {});
-    if (!ratings) return undefined;
+    if (!ratings || ratings.some(({ status }) => status === "unknown")) return undefined;
     if (clicks !== this.#clicks) return this.read(); // it is older
-    const shown = { ...this.slots };
     const found = slotsOf(ratings);
+    const { thumb } = this.slots;
+    const { correction } = found.thumb;
+    const shown = { ...this.slots, thumb: { ...thumb, correction: thumb.correction ?? correction } };
     const waiting = this.#waiting().map(({ slot }) => slot);
     for (const slot of Object.keys({ ...shown, ...found })) {
       this.#saved[slot] = found[slot];
       if (!waiting.includes(slot)) this.slots[slot] = found[slot];
     }
-    this.#isRead = true;
     if (this.#underWay.size || this.#showWaiting()) return undefined;
     const told = same(this.slots, shown) && this.status.state;
-    if (["failed", "saved"].includes(told)) return undefined;
+    if (["failed", "saved"].includes(told)) return this.#show();
     let state = told === "pending" ? "saved" : "ready";
     if (ratings.some(({ status }) => status === "pending")) state = "pending";
     return this.#tell({ state, note: state });
@@ -119,6 +170,7 @@ export class Answer {
       remove(entry);
       if (isHeard()) {
         this.slots[slot] = this.#saved[slot];
+        this.salvage(wanted);
         const again = () => this.say(slot, wanted, this.#speaker);
         this.#tell({ state: "failed", note: "failed", message, status, again, wanted }, "feedback-error");
       }
@@ -129,12 +181,18 @@ export class Answer {
   }
 
   #settle(entry, answer, isHeard) {
-    this.#saved[entry.slot] = entry.wanted;
-    const isGone = !entry.wanted || entry.wanted.value === null;
-    const isPending = answer.status === "pending" && !isGone;
+    const { slot, wanted } = entry;
+    const { status, correction } = answer;
+    const isGone = !wanted || wanted.value === null;
+    if (isGone && wanted) wanted.correction = correction?.value ?? "";
+    this.#saved[slot] = wanted;
+    for (const name of TEXTS) if (this.draft[name]?.trim() === wanted?.[name]) delete this.draft[name];
+    this.type();
+    const isPending = [status, correction?.status].includes("pending") && !isGone;
+    if (isPending) rest = ASK_MS;
     const detail = detailOf(entry, isGone ? { ...answer, status: "withdrawn" } : answer);
     const state = isPending ? "pending" : "saved";
-    const note = isGone ? "withdrawn" : state;
+    const note = !isGone ? state : wanted?.correction ? "kept" : "withdrawn";
     if (isHeard) this.#tell({ state, note }, "feedback-change", detail);
     for (const other of answers.values()) {
       if (other !== this && isOf(answer, other.target)) other.read();
@@ -161,17 +219,24 @@ export class Answer {
 
   #tell(status, event, detail = status) {
     this.status = status;
-    for (const view of this.#views) view.show();
+    if (status.state === "pending") askLater();
+    this.#show();
     if (!event) return;
     const view = this.#views.has(this.#speaker) ? this.#speaker : [...this.#views][0];
     if (view) view.tell(event, detail);
     else document.dispatchEvent(new CustomEvent(event, { detail }));
   }
 
+  #show() {
+    for (const view of this.#views) view.show();
+  }
+
   #forget() {
     if (!this.#views.size && !this.#underWay.size) answers.delete(this.key);
   }
 }
+
+export const NO_ANSWER = Object.assign(new Answer(), { status: { state: "disabled" } });
 
 const WAITING = { state: "waiting", note: "waiting", again: flush };
 
@@ -205,11 +270,15 @@ function requestsFor({ target, slot, wanted }, clicks) {
   if (kind === "signal") return [post({ signal: name })];
   if (kind === "stars") return [wanted ? post({ dimension: name, value: wanted }) : withdraw(name)];
   const said = Object.entries(wanted).filter(([, part]) => part === !!part || part?.length);
-  const had = clicks.some((each) => each.had || each.wanted.correction);
-  return [
-    wanted.value === null ? withdraw() : post(Object.fromEntries(said)),
-    ...(had && !wanted.correction ? [withdraw("expected_response")] : []),
-  ];
+  const isGone = wanted.value === null;
+  const { correction } = wanted;
+  const steps = [isGone ? withdraw() : post(Object.fromEntries(said))];
+  if (correction === "" && clicks.some((each) => each.had || each.wanted.correction)) {
+    steps.unshift(withdraw("expected_response"));
+  }
+  // It stays, and may not have been sent.
+  if (correction && isGone && clicks.length > 1) steps.unshift(post({ correction }));
+  return steps;
 }
 
 /** Clicks on one answer take turns; a slot's newest one counts. */
@@ -221,10 +290,7 @@ function carryOut(entry, hasWaited) {
       each.slot === slot && each.person === entry.person && same(each.target, target));
     if (clicks.at(-1)?.id !== entry.id) return REPLACED;
     let answer;
-    for (const step of requestsFor(entry, clicks)) {
-      const said = await request(...step);
-      answer ??= said;
-    }
+    for (const step of requestsFor(entry, clicks)) answer = await request(...step);
     clicks.forEach(remove);
     return answer;
   });
@@ -262,12 +328,35 @@ async function sendAll() {
     if (sent?.status === "waiting") return;
   }
   pause = RETRY_MS;
-  if (![undefined, person].includes(before)) for (const each of answers.values()) each.read();
+  if ([undefined, person].includes(before)) return;
+  for (const each of answers.values()) {
+    each.type();
+    each.read();
+  }
+}
+
+let asking;
+let rest = ASK_MS;
+
+function askLater() {
+  clearTimeout(asking);
+  asking = setTimeout(ask, rest);
+}
+
+/** What is on its way is asked about, ever more rarely, until it is there. */
+async function ask() {
+  const pending = [...answers.values()].filter(({ status }) => status.state === "pending");
+  if (!pending.length || document.hidden || !navigator.onLine) return;
+  rest = Math.min(rest * 1.5, LONGEST_RETRY_MS);
+  await Promise.all(pending.map((each) => each.read()));
+  askLater();
 }
 
 export function lookAfterWhatWaits() {
   flush();
   addEventListener("online", flush);
+  addEventListener("online", ask);
+  document.addEventListener("visibilitychange", ask);
   onOtherTabs(({ target }) => {
     answers.get(JSON.stringify(target))?.follow();
     retryLater();

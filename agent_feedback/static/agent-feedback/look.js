@@ -42,6 +42,8 @@ STYLES.replaceSync(`
   form { display: grid; gap: .75rem; max-inline-size: 34rem; margin-block-start: .375rem;
     padding: .75rem; border: 1px solid var(--_line); border-radius: .75rem; }
   .text { display: block; margin-block-end: .25rem; color: var(--_muted); }
+  .kept { max-block-size: 12rem; overflow: auto; margin-block-start: .375rem; }
+  q { white-space: pre-wrap; overflow-wrap: anywhere; }
   .chip { border-radius: 2rem; min-block-size: 1.75rem; }
   textarea { display: block; inline-size: 100%; min-block-size: 2.25rem; max-block-size: 10rem;
     padding: .375rem .75rem; resize: vertical; field-sizing: content;
@@ -77,15 +79,18 @@ export const WHOLE = template(`<div role="group" data-name="group">
     <p class="status" part="status" role="status"></p>
     <button type="button" class="link again" part="again" data-label="again"></button>
   </div>
+  <div class="kept" part="kept"><span class="text" data-label="yourCorrection"></span><q></q>
+    <button type="button" class="link drop" part="drop" data-label="withdrawCorrection"></button></div>
   <div class="stars" part="stars"></div>
   <form part="form">
     <div role="group" aria-labelledby="why" class="reasons" part="reasons">
       <span class="text why" id="why"></span><div class="row chips"></div></div>
     <label class="comment" part="comment"><span class="text" data-label="comment"></span>
-      <textarea rows="1" part="field"></textarea></label>
+      <textarea rows="1" part="field" name="rationale"></textarea></label>
     <label class="correction" part="correction"><span class="text" data-label="correction"></span>
-      <textarea rows="1" part="field"></textarea></label>
-    <div><button class="send" part="send" data-label="send"></button></div>
+      <textarea rows="1" part="field" name="correction"></textarea></label>
+    <div class="row"><button class="send" part="send" data-label="send"></button>
+      <button type="button" class="link discard" part="discard"></button></div>
   </form></div>`);
 export const CHIP = template(`<button type="button" class="chip" part="chip"></button>`);
 export const SCALE = template(`<div class="row dimension" part="dimension">
@@ -102,11 +107,14 @@ export const ENGLISH = {
   bad: "Bad answer",
   addDetails: "Add details",
   editDetails: "Edit details",
+  draft: "Continue your draft",
   whyGood: "What was good?",
   whyBad: "What was wrong?",
   comment: "Comment (optional)",
   correction: "What should it have said? (optional)",
   send: "Send",
+  discard: "Discard draft",
+  undo: "Undo",
   close: "Close",
   stars: "{stars} of {scale} stars",
   clear: "Withdraw the stars: {dimension}",
@@ -114,6 +122,9 @@ export const ENGLISH = {
   saved: "Thank you. Saved.",
   pending: "Thank you. Saved, on its way.",
   withdrawn: "Rating withdrawn.",
+  kept: "Rating withdrawn. Your correction stays.",
+  yourCorrection: "Your correction",
+  withdrawCorrection: "Withdraw the correction",
   waiting: "Not sent yet: kept here until the server can be reached.",
   failed: "Not saved: {reason}",
   notReached: "the server was not reached.",

@@ -82,6 +82,7 @@ const SETTLE_MS = 50; // until all tabs see it
 
 const storage = attempt(() => localStorage) ?? {};
 const memory = new Map(); // what must not be stored
+const keys = (prefix) => Object.keys(storage).filter((key) => key.startsWith(prefix));
 const newId = () => Math.random().toString(36).slice(2);
 
 export function put(click) {
@@ -106,8 +107,7 @@ export function remove({ id }) {
 }
 
 export function entries() {
-  const keys = Object.keys(storage).filter((key) => key.startsWith(BOX));
-  return [...memory.values(), ...keys.map(stored)].filter((entry) => entry?.slot)
+  return [...memory.values(), ...keys(BOX).map(stored)].filter((entry) => entry?.slot)
     .sort((one, other) => one.at - other.at);
 }
 
@@ -139,6 +139,20 @@ export async function exclusively(what, work) {
     clearInterval(renewal);
     store(name);
   }
+}
+
+// What is typed and not sent, by its person and its answer.
+
+const DRAFT = `draft ${BOX}`;
+const MOST_DRAFTS = 20;
+
+export const draftOf = (name) => stored(DRAFT + name);
+
+export function keepDraft(name, draft) {
+  const age = (key) => -(stored(key)?.at ?? 0);
+  store(DRAFT + name, draft);
+  keys(DRAFT).sort((one, other) => age(one) - age(other))
+    .slice(MOST_DRAFTS).forEach((key) => store(key));
 }
 
 function attempt(what) {
