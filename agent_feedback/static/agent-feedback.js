@@ -28,20 +28,15 @@ export class AgentFeedback extends HTMLElement {
     const root = this.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [STYLES];
     root.append(make(WHOLE));
-    this.#on("up", () => this.#rate(true));
-    this.#on("down", () => this.#rate(false));
+    this.#on("up", () => this.#takeBack(() => this.#rate(true)));
+    this.#on("down", () => this.#takeBack(() => this.#rate(false)));
     this.#on("more", () => (this.#isOpen ? this.#close() : this.#open()));
     this.#on("again", () => this.#answer.status.again());
     this.#on("send", (event) => {
       event.preventDefault();
       return this.#send();
     });
-    this.#on("drop", () => {
-      const { correction } = this.#answer.slots.thumb;
-      const saving = this.withdraw({ dimension: CORRECTION });
-      this.#answer.salvage({ correction });
-      return saving;
-    });
+    this.#on("drop", () => this.#takeBack(() => this.withdraw({ dimension: CORRECTION })));
     this.#on("discard", () => this.#answer.discard());
     this.#find("form").addEventListener("input", ({ target: { name, value } }) =>
       this.#answer.type({ [name]: value, undo: undefined }));
@@ -192,19 +187,19 @@ export class AgentFeedback extends HTMLElement {
   }
 
   #rate(value) {
-    const answer = this.#target();
-    const { thumb } = answer.slots;
-    const said = thumb.value === null ? {} : { ...thumb };
-    let saving;
-    if (thumb.value === value) {
-      delete said.correction; // that stays
-      saving = this.withdraw();
-    } else {
-      // The other thumb's correction goes with it.
-      saving = this.#say("", { ...NOTHING, value, correction: said.correction ? "" : thumb.correction });
-      this.#open();
-    }
-    answer.salvage(said);
+    const { thumb } = this.#answer.slots;
+    if (thumb.value === value) return this.withdraw();
+    // The other thumb's correction goes with it.
+    const correction = thumb.value === null ? thumb.correction : thumb.correction && "";
+    const saving = this.#say("", { ...NOTHING, value, correction });
+    this.#open();
+    return saving;
+  }
+
+  #takeBack(act) {
+    const { thumb } = this.#answer.slots;
+    const saving = act();
+    this.#answer.salvage(thumb);
     return saving;
   }
 
@@ -218,7 +213,8 @@ export class AgentFeedback extends HTMLElement {
   #send() {
     const { slots: { thumb }, typed } = this.#answer;
     this.#close();
-    return Object.keys(typed).length ? this.#say("", { ...thumb, ...typed }) : undefined;
+    this.#answer.type(typed);
+    return Object.keys(typed)[0] && this.#say("", { ...thumb, ...typed });
   }
 
   #open() {
@@ -240,7 +236,7 @@ export class AgentFeedback extends HTMLElement {
     const focused = this.shadowRoot.activeElement;
     const { slots: { thumb, ...others }, draft, typed } = this.#answer;
     const { value } = thumb;
-    const isTyped = Object.keys(typed).length;
+    const isTyped = Object.keys(typed)[0];
     up.disabled = down.disabled = this.#isDisabled;
     up.ariaPressed = value === true;
     down.ariaPressed = value === false;
@@ -251,7 +247,7 @@ export class AgentFeedback extends HTMLElement {
     more.hidden = this.#isDisabled || value === null;
     form.hidden = more.hidden || !this.#isOpen;
     more.ariaExpanded = !form.hidden;
-    const isTold = thumb.rationale || thumb.correction;
+    const isTold = thumb.rationale || (!value && thumb.correction);
     more.textContent = labels[
       this.#isOpen ? "close" : isTyped ? "draft" : isTold ? "editDetails" : "addDetails"];
     this.#find(".why").textContent = value ? labels.whyGood : labels.whyBad;

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pytest_asyncio
@@ -105,7 +106,7 @@ async def mlflow(ann: Visitor) -> AsyncIterator[SlowMlflow]:
 
 
 async def test_on_its_way_becomes_saved_by_itself(ann: Visitor) -> None:
-    """A real answer, rated before MLflow has its trace: nobody touches the page until it is saved."""
+    """A real answer, rated before MLflow has its trace: nobody touches the page any more."""
     page = await ann.open("<agent-feedback></agent-feedback>")
     rating = page.locator("agent-feedback")
     await rating.evaluate(ANSWER)
@@ -121,9 +122,9 @@ async def test_it_is_asked_ever_more_rarely(mlflow: SlowMlflow) -> None:
     """The pauses grow up to a minute; three answers are one question."""
     await mlflow.pass_seconds(400)
     times = await mlflow.asked()
-    pauses = [later - sooner for sooner, later in zip(times, times[1:], strict=False)]
+    pauses = [later - sooner for sooner, later in pairwise(times)]
     assert len(times) < 16
-    assert all(longer >= pause - 2 for pause, longer in zip(pauses, pauses[1:], strict=False))
+    assert all(longer >= pause - 2 for pause, longer in pairwise(pauses))
     assert pauses[0] < 6
     assert 58 <= pauses[-1] <= 64
     assert all(url.count("trace_id=") == 3 for url in mlflow.questions)

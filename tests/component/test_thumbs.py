@@ -117,7 +117,7 @@ async def test_chips_fit_their_thumb(ann: Visitor) -> None:
 
 
 async def test_a_change_of_mind_keeps_nothing_of_the_former(ann: Visitor) -> None:
-    """The other thumb stands without the reasons, comment and correction; the texts can be resent."""
+    """The other thumb stands without reasons, comment and correction; the texts can be resent."""
     trace_id = stored_trace()
     rating = await ann.rating_of(trace_id)
     await down(rating).click()

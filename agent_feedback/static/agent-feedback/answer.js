@@ -5,16 +5,14 @@
 
 import {
   draftOf, entries, exclusively, isOf, keep, keepDraft, knownPerson, onOtherTabs, put, ratingsOf,
-  remove, request, settings, settle,
+  remove, request, requestsFor, settings, settle,
 } from "./server.js";
 
 export const NOTHING = { value: null, reasons: [], rationale: "", correction: "" };
 export const TEXTS = ["rationale", "correction"];
-const UNREAD = { ...NOTHING, correction: undefined }; // there may be one
 
-const ASK_MS = 2_000;
-const RETRY_MS = 2_000;
-const LONGEST_RETRY_MS = 60_000;
+const PAUSE_MS = 2_000;
+const LONGEST_PAUSE_MS = 60_000;
 const REPLACED = { status: "replaced" }; // or sent by another tab
 
 const answers = new Map();
@@ -23,8 +21,9 @@ const isSilent = (slot) => slot.startsWith("signal:");
 
 export class Answer {
   status = { state: "ready" };
-  slots = { thumb: UNREAD }; // what the person chose
-  #saved = { thumb: UNREAD }; // what the server confirmed
+  // What the person chose. Until it is read, there may be a correction.
+  slots = { thumb: { ...NOTHING, correction: undefined } };
+  #saved = { ...this.slots }; // what the server confirmed
   #draft = {};
   #clicks = 0;
   #newest = {}; // slot → the id of its newest click
@@ -56,23 +55,27 @@ export class Answer {
 
   say(slot, wanted, view) {
     this.#speaker = view;
+    pause = PAUSE_MS;
+    clearTimeout(timer);
+    timer = undefined;
+    later();
     const had = this.#saved.thumb.correction !== "";
     return this.#send(put({ target: this.target, slot, wanted, had }));
   }
 
-  /** What this person typed about it and did not send; `undo` is what they discarded. */
+  /** What this person typed and did not send; `undo` is what they discarded. */
   get draft() {
     const { person } = this.#draft;
     const now = knownPerson();
     if (person !== now) {
-      const early = person === undefined && this.#draft; // typed before it was known by whom
+      const early = person === undefined && this.#draft;
       this.#draft = { ...draftOf(`${now} ${this.key}`), ...early, person: now };
       this.type();
     }
     return this.#draft;
   }
 
-  /** What of it goes with the thumb, and is not said. */
+  /** What of it the form shows, and would change. */
   get typed() {
     const { thumb } = this.slots;
     const texts = {};
@@ -84,27 +87,29 @@ export class Answer {
   }
 
   type(changes) {
-    const { person, rationale, correction } = Object.assign(this.draft, changes);
-    const isAny = (rationale ?? correction) !== undefined;
-    if (person !== undefined) {
-      keepDraft(`${person} ${this.key}`, isAny && { rationale, correction, at: Date.now() });
+    const draft = Object.assign(this.draft, changes);
+    for (const name of TEXTS) {
+      const isSaid = ({ thumb }) => draft[name] === (thumb[name] ?? "");
+      if (isSaid(this.slots) && isSaid(this.#saved)) delete draft[name];
     }
+    const { person, undo, ...texts } = draft;
+    if (person !== undefined) keepDraft(`${person} ${this.key}`, Object.keys(texts)[0] && texts);
     this.#show();
   }
 
   discard() {
     const { draft, typed } = this;
-    const undo = draft.undo ?? {};
+    const { undo } = draft;
     for (const name in typed) {
-      undo[name] = draft[name];
+      typed[name] = draft[name];
       delete draft[name];
     }
-    this.type(draft.undo ? { ...undo, undo: undefined } : { undo });
+    this.type({ ...undo, undo: undo ? undefined : typed });
   }
 
-  /** What was said and does not stand can be sent again. */
+  /** What no longer stands can be sent again. */
   salvage(said) {
-    for (const name of TEXTS) if (said?.[name]) this.draft[name] ||= said[name];
+    for (const name of TEXTS) if (said?.[name]) this.draft[name] ??= said[name];
     this.type();
   }
 
@@ -122,9 +127,8 @@ export class Answer {
     if (!ratings || ratings.some(({ status }) => status === "unknown")) return undefined;
     if (clicks !== this.#clicks) return this.read(); // it is older
     const found = slotsOf(ratings);
-    const { thumb } = this.slots;
-    const { correction } = found.thumb;
-    const shown = { ...this.slots, thumb: { ...thumb, correction: thumb.correction ?? correction } };
+    this.slots.thumb.correction ??= found.thumb.correction;
+    const shown = { ...this.slots };
     const waiting = this.#waiting().map(({ slot }) => slot);
     for (const slot of Object.keys({ ...shown, ...found })) {
       this.#saved[slot] = found[slot];
@@ -162,7 +166,7 @@ export class Answer {
     } catch (error) {
       const { status, message } = error;
       if (error.isAway && keep(entry)) {
-        retryLater(error.retryAfter);
+        later(error.retryAfter);
         const detail = detailOf(entry, { status: "waiting" });
         if (isHeard()) this.#tell(WAITING, "feedback-change", detail);
         return detail;
@@ -186,10 +190,8 @@ export class Answer {
     const isGone = !wanted || wanted.value === null;
     if (isGone && wanted) wanted.correction = correction?.value ?? "";
     this.#saved[slot] = wanted;
-    for (const name of TEXTS) if (this.draft[name]?.trim() === wanted?.[name]) delete this.draft[name];
     this.type();
     const isPending = [status, correction?.status].includes("pending") && !isGone;
-    if (isPending) rest = ASK_MS;
     const detail = detailOf(entry, isGone ? { ...answer, status: "withdrawn" } : answer);
     const state = isPending ? "pending" : "saved";
     const note = !isGone ? state : wanted?.correction ? "kept" : "withdrawn";
@@ -213,13 +215,13 @@ export class Answer {
     }
     if (!kept.length) return false;
     this.#tell(state ? { state } : WAITING);
-    retryLater();
+    later();
     return true;
   }
 
   #tell(status, event, detail = status) {
     this.status = status;
-    if (status.state === "pending") askLater();
+    if (status.state === "pending") later();
     this.#show();
     if (!event) return;
     const view = this.#views.has(this.#speaker) ? this.#speaker : [...this.#views][0];
@@ -261,26 +263,6 @@ function slotsOf(ratings) {
   return slots;
 }
 
-/** Makes the server say what a click says, whatever those before it said. */
-function requestsFor({ target, slot, wanted }, clicks) {
-  const post = (body) => ["POST", "", { ...target, ...body }];
-  const withdraw = (dimension) =>
-    ["DELETE", `?${new URLSearchParams({ ...target, ...(dimension && { dimension }) })}`];
-  const [kind, name] = slot.split(":");
-  if (kind === "signal") return [post({ signal: name })];
-  if (kind === "stars") return [wanted ? post({ dimension: name, value: wanted }) : withdraw(name)];
-  const said = Object.entries(wanted).filter(([, part]) => part === !!part || part?.length);
-  const isGone = wanted.value === null;
-  const { correction } = wanted;
-  const steps = [isGone ? withdraw() : post(Object.fromEntries(said))];
-  if (correction === "" && clicks.some((each) => each.had || each.wanted.correction)) {
-    steps.unshift(withdraw("expected_response"));
-  }
-  // It stays, and may not have been sent.
-  if (correction && isGone && clicks.length > 1) steps.unshift(post({ correction }));
-  return steps;
-}
-
 /** Clicks on one answer take turns; a slot's newest one counts. */
 function carryOut(entry, hasWaited) {
   const { target, slot } = entry;
@@ -297,12 +279,12 @@ function carryOut(entry, hasWaited) {
 }
 
 let timer;
-let pause = RETRY_MS;
+let pause = PAUSE_MS;
 let flushing;
 
-function retryLater(seconds) {
+function later(seconds) {
   timer ??= setTimeout(() => {
-    pause = Math.min(pause * 2, LONGEST_RETRY_MS);
+    pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS);
     flush();
   }, seconds ? seconds * 1000 : pause);
 }
@@ -310,7 +292,15 @@ function retryLater(seconds) {
 function flush() {
   clearTimeout(timer);
   timer = undefined;
-  flushing ??= sendAll().finally(() => (flushing = undefined));
+  flushing ??= Promise.all([sendAll(), ask()]).finally(() => (flushing = undefined));
+}
+
+/** Whether what is on its way has arrived. */
+async function ask() {
+  const pending = [...answers.values()].filter(({ status }) => status.state === "pending");
+  if (!pending.length || document.hidden || !navigator.onLine) return;
+  await Promise.all(pending.map((each) => each.read()));
+  later();
 }
 
 async function sendAll() {
@@ -319,7 +309,7 @@ async function sendAll() {
   try {
     await settings(true);
   } catch (error) {
-    retryLater(error.retryAfter);
+    later(error.retryAfter);
     return;
   }
   const person = knownPerson();
@@ -327,7 +317,7 @@ async function sendAll() {
     const sent = await Answer.of(entry.target).resend(entry, person);
     if (sent?.status === "waiting") return;
   }
-  pause = RETRY_MS;
+  pause = PAUSE_MS;
   if ([undefined, person].includes(before)) return;
   for (const each of answers.values()) {
     each.type();
@@ -335,30 +325,12 @@ async function sendAll() {
   }
 }
 
-let asking;
-let rest = ASK_MS;
-
-function askLater() {
-  clearTimeout(asking);
-  asking = setTimeout(ask, rest);
-}
-
-/** What is on its way is asked about, ever more rarely, until it is there. */
-async function ask() {
-  const pending = [...answers.values()].filter(({ status }) => status.state === "pending");
-  if (!pending.length || document.hidden || !navigator.onLine) return;
-  rest = Math.min(rest * 1.5, LONGEST_RETRY_MS);
-  await Promise.all(pending.map((each) => each.read()));
-  askLater();
-}
-
 export function lookAfterWhatWaits() {
   flush();
   addEventListener("online", flush);
-  addEventListener("online", ask);
-  document.addEventListener("visibilitychange", ask);
+  document.addEventListener("visibilitychange", flush);
   onOtherTabs(({ target }) => {
     answers.get(JSON.stringify(target))?.follow();
-    retryLater();
+    later();
   });
 }

@@ -31,7 +31,7 @@ STYLES.replaceSync(`
   [aria-pressed="true"] { color: var(--_accent); border-color: var(--_accent); background: var(--_tint); }
   .icon[aria-pressed="true"] svg { fill: color-mix(in srgb, currentColor 30%, transparent); }
   .link { padding: 0 .375rem; color: var(--_accent); text-decoration: underline; }
-  .status { color: var(--_muted); }
+  .status, .muted { color: var(--_muted); }
   .failed { color: var(--_error); }
   .name { inline-size: 7.5rem; }
   .scale { gap: 0; }
@@ -42,7 +42,7 @@ STYLES.replaceSync(`
   form { display: grid; gap: .75rem; max-inline-size: 34rem; margin-block-start: .375rem;
     padding: .75rem; border: 1px solid var(--_line); border-radius: .75rem; }
   .text { display: block; margin-block-end: .25rem; color: var(--_muted); }
-  .kept { max-block-size: 12rem; overflow: auto; margin-block-start: .375rem; }
+  .kept { max-inline-size: 34rem; max-block-size: 12rem; overflow: auto; padding: .25rem; margin: 0 -.25rem; }
   q { white-space: pre-wrap; overflow-wrap: anywhere; }
   .chip { border-radius: 2rem; min-block-size: 1.75rem; }
   textarea { display: block; inline-size: 100%; min-block-size: 2.25rem; max-block-size: 10rem;
@@ -79,8 +79,9 @@ export const WHOLE = template(`<div role="group" data-name="group">
     <p class="status" part="status" role="status"></p>
     <button type="button" class="link again" part="again" data-label="again"></button>
   </div>
-  <div class="kept" part="kept"><span class="text" data-label="yourCorrection"></span><q></q>
+  <div class="kept" part="kept"><div class="row"><span class="muted" data-label="yourCorrection"></span>
     <button type="button" class="link drop" part="drop" data-label="withdrawCorrection"></button></div>
+    <q></q></div>
   <div class="stars" part="stars"></div>
   <form part="form">
     <div role="group" aria-labelledby="why" class="reasons" part="reasons">

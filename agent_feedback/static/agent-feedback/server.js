@@ -29,6 +29,26 @@ export async function request(method, path, body) {
   throw Object.assign(new Error(message), { status, isAway: NOT_NOW.includes(status), retryAfter });
 }
 
+/** Makes the server say what a click says, whatever those before it said. */
+export function requestsFor({ target, slot, wanted }, clicks) {
+  const post = (body) => ["POST", "", { ...target, ...body }];
+  const withdraw = (dimension) =>
+    ["DELETE", `?${new URLSearchParams({ ...target, ...(dimension && { dimension }) })}`];
+  const [kind, name] = slot.split(":");
+  if (kind === "signal") return [post({ signal: name })];
+  if (kind === "stars") return [wanted ? post({ dimension: name, value: wanted }) : withdraw(name)];
+  const said = Object.entries(wanted).filter(([, part]) => part === !!part || part?.length);
+  const isGone = wanted.value === null;
+  const { correction } = wanted;
+  const steps = [isGone ? withdraw() : post(Object.fromEntries(said))];
+  if (correction === "" && clicks.some((each) => each.had || each.wanted.correction)) {
+    steps.unshift(withdraw("expected_response"));
+  }
+  // It stays, and may not have been sent.
+  if (correction && isGone && clicks.length > 1) steps.unshift(post({ correction }));
+  return steps;
+}
+
 let known;
 let asking;
 
@@ -82,7 +102,6 @@ const SETTLE_MS = 50; // until all tabs see it
 
 const storage = attempt(() => localStorage) ?? {};
 const memory = new Map(); // what must not be stored
-const keys = (prefix) => Object.keys(storage).filter((key) => key.startsWith(prefix));
 const newId = () => Math.random().toString(36).slice(2);
 
 export function put(click) {
@@ -107,7 +126,8 @@ export function remove({ id }) {
 }
 
 export function entries() {
-  return [...memory.values(), ...keys(BOX).map(stored)].filter((entry) => entry?.slot)
+  const keys = Object.keys(storage).filter((key) => key.startsWith(BOX));
+  return [...memory.values(), ...keys.map(stored)].filter((entry) => entry?.slot)
     .sort((one, other) => one.at - other.at);
 }
 
@@ -141,18 +161,17 @@ export async function exclusively(what, work) {
   }
 }
 
-// What is typed and not sent, by its person and its answer.
+// What is typed and not sent, oldest first.
 
-const DRAFT = `draft ${BOX}`;
+const DRAFTS = `drafts ${BOX}`;
 const MOST_DRAFTS = 20;
 
-export const draftOf = (name) => stored(DRAFT + name);
+export const draftOf = (name) => stored(DRAFTS)?.[name];
 
 export function keepDraft(name, draft) {
-  const age = (key) => -(stored(key)?.at ?? 0);
-  store(DRAFT + name, draft);
-  keys(DRAFT).sort((one, other) => age(one) - age(other))
-    .slice(MOST_DRAFTS).forEach((key) => store(key));
+  const { [name]: former, ...others } = stored(DRAFTS) ?? {};
+  const all = Object.entries(draft ? { ...others, [name]: draft } : others);
+  store(DRAFTS, all[0] && Object.fromEntries(all.slice(-MOST_DRAFTS)));
 }
 
 function attempt(what) {
