@@ -215,6 +215,14 @@ class TestFit:
         search = Search([Passage("a.md", ("Cats",), "Every time they use some new way to sleep.")])
         assert search.find("What time is it now?") == []
 
+    def test_the_name_of_a_setting_is_a_word_of_its_own(self) -> None:
+        """Who asks for a setting by its name finds it, and not what shares its words."""
+        setting = Passage("b.md", ("Settings",), "`stars_per_row` says how many there are.")
+        near = Passage("c.md", ("Why do stars stand in a row?",), "It looks well.", ("rows",))
+        (best, *_) = Search([near, setting]).find("What does stars_per_row do?")
+        assert best.passage == setting
+        assert "stars_per_row" in best.covered
+
     def test_other_ways_to_ask_are_found(self) -> None:
         """What a hidden line names as another way to ask leads to the passage, and is not said."""
         markdown = "## Undo\n<!-- also asked: Can I take it back? | regret -->\nYou can.\n"

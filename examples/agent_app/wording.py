@@ -15,6 +15,8 @@ from bm25s.stopwords import STOPWORDS_EN_PLUS
 # An underscore ends a word here: "request id" has to find `client_request_id`. A version, a date or
 # an amount is one word: the 17 of 3.17.2 means nothing by itself.
 _WORD = re.compile(r"\d[\d.,:-]*\d|[^\W_]+")
+# The name of a setting or of a field is also a word of its own.
+_NAME = re.compile(r"[^\W_]+(?:_[^\W_]+)+")
 _LOG_IN = re.compile(r"\b(?:log|sign)(?:s|ged|ned|ging|ning)?[ -](?:in|on)\b", re.IGNORECASE)
 
 # How one asks says nothing of what one asks about.
@@ -65,7 +67,7 @@ def terms(text: str) -> list[str]:
     """The words of a text that carry meaning, each as what it is compared by."""
     words = _WORD.findall(_LOG_IN.sub("login", text).lower())
     stems = _stems(word for word in words if word not in _STOPWORDS)
-    return [_MEANINGS.get(stem, stem) for stem in stems]
+    return [*(_MEANINGS.get(stem, stem) for stem in stems), *_NAME.findall(text.lower())]
 
 
 def is_vague(term: str) -> bool:
