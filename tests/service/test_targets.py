@@ -91,7 +91,7 @@ def test_our_own_turns_need_no_mlflow(ledger: Ledger, store: FakeStore, targets:
     [
         (TurnState.OPEN, None, True),
         (TurnState.OK, 0, True),
-        (TurnState.ERROR, 9_000, True),
+        (TurnState.ERROR, 2_000, True),
         (TurnState.INTERRUPTED, 11_000, False),
     ],
 )

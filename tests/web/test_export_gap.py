@@ -13,6 +13,7 @@ from mlflow.genai.agent_server import AgentServer
 
 from agent_feedback import AgentFeedback
 from agent_feedback.doors import bounded_store
+from agent_feedback.service import targets
 from tests.conftest import Serve
 from tests.support.mlflow_store import MlflowServer, Tracking
 from tests.support.rating import (
@@ -88,6 +89,7 @@ def test_ratings_in_the_first_second_land_by_themselves(
 ) -> None:
     """Given, changed or withdrawn inside the gap, by trace or request: 202, then as said, once."""
     # The gap is as long as the test needs it, and not MLflow's five seconds.
+    monkeypatch.setattr(targets, "_EXPORT_GAP_MS", 600_000)
     monkeypatch.delenv("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING")
     monkeypatch.setenv("MLFLOW_ASYNC_TRACE_LOGGING_MAX_INTERVAL_MILLIS", "600000")
     mlflow.tracing.reset()
