@@ -24,7 +24,6 @@ import yaml
 from tools.served_app import Failed, Served, ask_and_rate, free_port, serving
 
 PROJECT = Path(__file__).resolve().parents[1]
-SHIPPED = ("py.typed", "static/agent-feedback.js", "static/agent-feedback.d.ts")
 DOCUMENTS_AND_EXAMPLE = ("README.md", "docs", "examples")
 NOT_SYNCED = shutil.ignore_patterns(".*", "__pycache__", "*.db*", "build", "dist", "mlruns")
 
@@ -135,12 +134,22 @@ def check_wheel(wheel: Path) -> None:
     """The package with all its files is in the wheel, and nothing else but what describes it."""
     with ZipFile(wheel) as archive:
         names = archive.namelist()
-    missing = {f"agent_feedback/{each}" for each in SHIPPED}.difference(names)
+    missing = package_files().difference(names)
     if missing:
         raise Failed(f"not in {wheel.name}: {', '.join(sorted(missing))}")
     foreign = {name.split("/")[0] for name in names if ".dist-info/" not in name}
     if foreign != {"agent_feedback"}:
         raise Failed(f"in {wheel.name}: {', '.join(sorted(foreign))}")
+
+
+def package_files() -> set[str]:
+    """Every file of the package: its modules, `py.typed`, the component and its types."""
+    found = (PROJECT / "agent_feedback").rglob("*.*")
+    return {
+        each.relative_to(PROJECT).as_posix()
+        for each in found
+        if each.is_file() and each.suffix != ".pyc"
+    }
 
 
 def install(folder: Path, what: Sequence[str], *, by_pip: bool = False) -> Room:
@@ -152,7 +161,7 @@ def install(folder: Path, what: Sequence[str], *, by_pip: bool = False) -> Room:
     if uv.exists() and not by_pip:
         command = [str(uv), "pip", "install", "--quiet", "--python", str(python)]
     else:
-        command = [*_pip(), "--python", str(python), "install", "--quiet"]
+        command = [*_pip(), "--python", str(python), "install", "--quiet", "--no-compile"]
     _must(_run([*command, *what], folder, os.environ, _INSTALL_SECONDS))
     return Room(python, folder)
 

@@ -21,9 +21,11 @@ VARIABLE = "AGENT_APP_MLFLOW_PAGES"
 USUAL_PORT = 5000
 HOST = "127.0.0.1"
 
+# For the first question: importing MLflow once more would take it half of a small machine.
+_AFTER_SECONDS = 5.0
 _LOOKS_EVERY_SECONDS = 0.5
 # The app comes first, on whatever the machine has.
-_NICENESS = 10
+_NICENESS = 19
 _GOODBYE_SECONDS = 3.0
 
 
@@ -80,9 +82,16 @@ class MlflowPages:
         self._log = folder / "mlflow-pages.log"
 
     def start(self) -> None:
-        """Start, and say on the terminal when the pages are there. Returns at once."""
+        """Start in a moment, and say on the terminal when they are there. Returns at once."""
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        time.sleep(_AFTER_SECONDS)
+        self._announce(self._hold())
+
+    def _hold(self) -> subprocess.Popen[bytes]:
         with self._log.open("wb") as log:
-            keeper = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-m", __name__, str(self._folder), *self._command],
                 stdin=subprocess.PIPE,
                 stdout=log,
@@ -92,7 +101,6 @@ class MlflowPages:
                 # Ctrl-C is for the app; and whatever MLflow starts is reached as one group.
                 start_new_session=True,
             )
-        threading.Thread(target=self._announce, args=(keeper,), daemon=True).start()
 
     def _announce(self, keeper: subprocess.Popen[bytes]) -> None:
         while keeper.poll() is None:
