@@ -19,6 +19,7 @@ from playwright.async_api import Browser, Page
 
 from tests.support import chromium
 from tests.support.fake_workspace import FakeWorkspace, running_fake_workspace
+from tests.support.loggers import let_threads_make_loggers
 from tests.support.loopback import refuse_other_hosts
 from tests.support.mlflow_store import MlflowServer, Tracking, create_empty_store, tracking_at
 from tests.support.postgres import own_postgres
@@ -31,6 +32,7 @@ Serve = Callable[[ASGIApp], str]
 def pytest_configure(config: pytest.Config) -> None:
     """Keep the tests on this machine and, in CI, let none be skipped in silence."""
     refuse_other_hosts()
+    let_threads_make_loggers()
     if os.environ.get("CI"):
         config.pluginmanager.register(SkipGuard(Path(__file__).with_name("SKIPS.md")))
 

@@ -1,9 +1,11 @@
 """The tests' own parts: a fake or a guard that is wrong makes every other test worthless."""
 
+import logging
 import socket
 import time
 import urllib.error
 import urllib.request
+import uuid
 from collections.abc import Callable
 
 import mlflow
@@ -206,3 +208,12 @@ def test_an_unlisted_skip_fails_the_session(
     result = pytester.runpytest_inprocess("-p", "no:cacheprovider")
     assert result.ret == exit_code
     assert ("SKIPS.md does not list it" in result.stdout.str()) is bool(exit_code)
+
+
+def test_pytest_looks_through_loggers_while_others_are_made() -> None:
+    """A logger that a thread makes meanwhile ends no loop over them, and is found afterwards."""
+    loggers = logging.root.manager.loggerDict
+    for number, _ in enumerate(loggers.values()):
+        if number == 0:
+            made = logging.getLogger(f"made.{uuid.uuid4()}")
+    assert loggers[made.name] is made
