@@ -17,6 +17,8 @@ import mlflow
 from mlflow.genai.agent_server import server as agent_server
 from playwright.async_api import Browser, Page
 
+from agent_feedback.ledger import ledger
+from agent_feedback.web import reachability
 from tests.support import chromium
 from tests.support.fake_workspace import FakeWorkspace, running_fake_workspace
 from tests.support.loggers import let_threads_make_loggers
@@ -51,6 +53,13 @@ def no_inherited_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("AGENT_FEEDBACK_", "DATABRICKS_")):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for a busy machine where an app would say "try again"; that has tests of its own."""
+    monkeypatch.setattr(ledger, "_PATIENCE_SECONDS", 60.0)
+    monkeypatch.setattr(reachability, "_PATIENCE_SECONDS", 60.0)
 
 
 @pytest.fixture(scope="session")

@@ -92,7 +92,7 @@ def test_what_is_due_together_is_looked_at_together(
     store.meanwhile = appear
     rated(ledger, late, *others)
     delivery.start()
-    eventually(lambda: all(store.traces.values()), bool)
+    eventually(lambda: len(store.traces) == 16 and all(list(store.traces.values())), bool)
     assert [list(store.held(key.trace_id).values()) for key in (late, *others)] == [[True]] * 16
     assert store.calls.count("look_at_all") >= 4
     assert 1 <= store.calls.count("look") < 16

@@ -4,11 +4,13 @@ import logging
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 
 from agent_feedback import InvalidFeedback, TraceNotFound, Unavailable
 from agent_feedback.model import Content, Rating
 from tests.service.conftest import OpenFeedback
+from tests.support.mlflow_store import Tracking
 from tests.support.rating import ANN, assessments_of, held, stored_trace
 
 pytestmark = pytest.mark.usefixtures("tracking")
@@ -90,22 +92,29 @@ def test_a_failing_redaction_stores_nothing(
     assert "LookupError" in caplog.text
 
 
-@pytest.mark.usefixtures("export_gap")
-def test_two_applications_do_not_know_each_other(open_feedback: OpenFeedback) -> None:
+def test_two_applications_do_not_know_each_other(
+    tracking: Tracking, open_feedback: OpenFeedback
+) -> None:
     """Turns, ratings, hooks and settings of one are not the other's."""
     heard: list[str] = []
     one = open_feedback("one", on_rating=lambda _: heard.append("one"), wait_seconds=0.0)
-    two = open_feedback("two", on_rating=lambda _: heard.append("two"), dimensions=("tone",))
-    with one.turn(user_id=ANN, client_request_id="request-1") as turn:
-        pass
-    (receipt,) = one.submit(client_request_id="request-1", value=True, user_id=ANN)
-    assert receipt.status == "pending"
-    with pytest.raises(TraceNotFound):
-        two.submit(client_request_id="request-1", value=True, user_id=ANN)
-    assert two.mine(trace_ids=[str(turn.trace_id)], user_id=ANN) == []
-    with pytest.raises(InvalidFeedback):
-        one.submit(trace_id=turn.trace_id, dimension="tone", value=3, user_id=ANN)
-    assert heard == ["one"]
+    two = open_feedback(
+        "two",
+        on_rating=lambda _: heard.append("two"),
+        dimensions=("tone",),
+        unknown_wait_seconds=0.0,
+    )
+    with mlflow.start_span("host"):  # while it is open, MLflow knows nothing of the trace either
+        with one.turn(user_id=ANN, client_request_id="request-1") as turn:
+            pass
+        (receipt,) = one.submit(client_request_id="request-1", value=True, user_id=ANN)
+        assert receipt.status == "pending"
+        with pytest.raises(TraceNotFound):
+            two.submit(client_request_id="request-1", value=True, user_id=ANN)
+        assert two.mine(trace_ids=[str(turn.trace_id)], user_id=ANN) == []
+        with pytest.raises(InvalidFeedback):
+            one.submit(trace_id=turn.trace_id, dimension="tone", value=3, user_id=ANN)
+        assert heard == ["one"]
     one._parts.stop()
     with two.turn(user_id=ANN, client_request_id="request-2"):
         pass
