@@ -61,8 +61,9 @@ async def test_the_first_lines_are_all_it_takes(ann: Visitor) -> None:
     assert held(trace_id) == {"user_feedback": True}
 
 
-async def test_from_an_answer_to_its_rating(ann: Visitor) -> None:
+async def test_from_an_answer_to_its_rating(ann: Visitor, host: Host) -> None:
     """The stream is shown, and its trace can be rated."""
+    host.are_readings_held = True  # so that "on its way" is shown long enough to be seen
     script = snippet("js", "// ask.js")
     await ann.context.route(
         "**/ask.js", lambda route: route.fulfill(body=script, content_type="text/javascript")
