@@ -151,6 +151,7 @@ async def test_a_page_that_learns_of_another_person_hides_the_draft(ann: Visitor
     await discard(second).click()
     await ann.context.set_offline(True)
     await up(rating).click()
+    await expect(rating.get_by_role("status")).to_contain_text("Not sent yet")
     await ann.sign_in(BOB)
     await ann.context.set_offline(False)
     await says(rating, "Not sent: someone else is signed in now.")

@@ -109,7 +109,8 @@ async def test_on_its_way_becomes_saved_by_itself(ann: Visitor) -> None:
     """A real answer, rated before MLflow has its trace: nobody touches the page any more."""
     page = await ann.open("<agent-feedback></agent-feedback>")
     rating = page.locator("agent-feedback")
-    await rating.evaluate(ANSWER)
+    async with page.expect_response("**/feedback?*"):  # no reading is under way after it
+        await rating.evaluate(ANSWER)
     await up(rating).click()
     await says(rating, PENDING)
     await expect(rating.get_by_role("status")).to_have_text("Thank you. Saved.", timeout=60_000)

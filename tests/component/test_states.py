@@ -85,6 +85,30 @@ async def test_a_click_is_newer_than_what_was_read_before_it(ann: Visitor, host:
     assert len(host.reads()) == 2
 
 
+async def test_a_click_before_the_person_is_known_is_newer_too(ann: Visitor, host: Host) -> None:
+    """A click before the settings are there is not lost to what was read before it."""
+    asked: list[Route] = []
+    settings: list[Route] = []
+    await ann.context.route("**/feedback/settings", lambda route: settings.append(route))
+    await ann.context.route("**/feedback?*", lambda route: asked.append(route))
+    host.is_held = True
+    rating = await ann.rating_of(stored_trace())
+    await asyncio.to_thread(eventually, lambda: len(asked), bool)
+    await down(rating).click()
+    await asyncio.to_thread(eventually, host.writes, bool)
+    await asked[0].fulfill(json=[])
+    await asyncio.to_thread(eventually, lambda: len(asked), lambda count: count == 2)
+    await settings[0].continue_()
+    await expect(rating.get_by_role("button", name="Incorrect")).to_be_visible()
+    async with rating.page.expect_response("**/feedback?*"):
+        await asked[1].fulfill(json=[])
+    await rating.page.evaluate("new Promise((done) => setTimeout(done, 100))")
+    await pressed(down(rating))
+    host.is_held = False
+    await saved(rating)
+    await pressed(down(rating))
+
+
 async def test_a_rating_before_mlflow_has_the_trace_is_on_its_way(ann: Visitor, host: Host) -> None:
     """What is durable and not yet in MLflow is told apart, until it is read that MLflow has it."""
     host.are_readings_held = True

@@ -204,7 +204,7 @@ export class Answer {
 
   #waiting() {
     return entries().filter(({ slot, target, person }) => same(target, this.target)
-      && !isSilent(slot) && [undefined, person].includes(knownPerson()));
+      && !isSilent(slot) && (person === undefined || [undefined, person].includes(knownPerson())));
   }
 
   #showWaiting(state) {
