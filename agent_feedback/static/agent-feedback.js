@@ -96,10 +96,18 @@ export class AgentFeedback extends HTMLElement {
     if (this.#answer !== former) {
       former.leave(this.#view);
       this.#isOpen = false;
+      const now = this.#answer;
+      // Unless the page goes on to name another request: then it is another answer.
+      if (trace_id && client_request_id && former.target?.client_request_id === client_request_id) {
+        queueMicrotask(() => {
+          const isStill = this.getAttribute(TARGET[1]) === client_request_id;
+          if (isStill && this.#answer === now) now.inherit(former);
+        });
+      }
     }
     if (target) {
       this.#answer.join(this.#view);
-      settings().then((known) => known === this.#settings || this.#furnish(known), () => {});
+      settings(true).then((known) => known === this.#settings || this.#furnish(known), () => {});
     }
     this.#show();
   }

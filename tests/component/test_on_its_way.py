@@ -193,3 +193,13 @@ async def test_what_cannot_be_looked_up_stays_as_it_is(ann: Visitor, host: Host)
     await pressed(up(rating))
     await saved(rating)
     assert held(trace_id) == {"user_feedback": True}
+
+
+async def test_it_is_not_asked_for_ever(mlflow: SlowMlflow) -> None:
+    """After a quarter of an hour it rests, until somebody turns to the page again."""
+    await mlflow.pass_seconds(1300)
+    before = await mlflow.asked()
+    await mlflow.pass_seconds(200)
+    assert await mlflow.asked() == before
+    await mlflow.hide(False)
+    assert len(await mlflow.asked()) > len(before)

@@ -4,19 +4,18 @@
  */
 
 import {
-  draftOf, entries, exclusively, isOf, keep, keepDraft, knownPerson, onOtherTabs, put, ratingsOf,
-  remove, request, requestsFor, settings, settle,
+  NOTHING, REPLACED, carryOut, detailOf, draftOf, entries, isOf, keep, keepDraft, knownPerson,
+  onOtherTabs, put, ratingsOf, remove, same, settings, slotsOf,
 } from "./server.js";
 
-export const NOTHING = { value: null, reasons: [], rationale: "", correction: "" };
+export { NOTHING };
 export const TEXTS = ["rationale", "correction"];
 
 const PAUSE_MS = 2_000;
 const LONGEST_PAUSE_MS = 60_000;
-const REPLACED = { status: "replaced" }; // or sent by another tab
+const MOST_QUESTIONS = 20; // a quarter of an hour
 
 const answers = new Map();
-const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
 const isSilent = (slot) => slot.startsWith("signal:");
 
 export class Answer {
@@ -25,6 +24,9 @@ export class Answer {
   slots = { thumb: { ...NOTHING, correction: undefined } };
   #saved = { ...this.slots }; // what the server confirmed
   #draft = {};
+  #kept = {}; // of it, as this tab last read or wrote it
+  #receipt;
+  isIdentified = false; // whose it is was asked since it is shown
   #clicks = 0;
   #newest = {}; // slot → the id of its newest click
   #underWay = new Set();
@@ -43,6 +45,7 @@ export class Answer {
 
   join(view) {
     this.#views.add(view);
+    identify().catch(() => {});
     if (this.#views.size > 1 || this.#underWay.size) return;
     this.#showWaiting();
     this.read();
@@ -55,10 +58,9 @@ export class Answer {
 
   say(slot, wanted, view) {
     this.#speaker = view;
+    questions = 0;
     pause = PAUSE_MS;
-    clearTimeout(timer);
-    timer = undefined;
-    later();
+    later(pause / 1000);
     const had = this.#saved.thumb.correction !== "";
     return this.#send(put({ target: this.target, slot, wanted, had }));
   }
@@ -66,10 +68,11 @@ export class Answer {
   /** What this person typed and did not send; `undo` is what they discarded. */
   get draft() {
     const { person } = this.#draft;
-    const now = knownPerson();
+    const now = this.isIdentified ? knownPerson() : undefined;
     if (person !== now) {
       const early = person === undefined && this.#draft;
-      this.#draft = { ...draftOf(`${now} ${this.key}`), ...early, person: now };
+      this.#kept = { ...draftOf(`${now} ${this.key}`) };
+      this.#draft = { ...this.#kept, ...early, person: now };
       this.type();
     }
     return this.#draft;
@@ -93,24 +96,40 @@ export class Answer {
       if (isSaid(this.slots) && isSaid(this.#saved)) delete draft[name];
     }
     const { person, undo, ...texts } = draft;
-    if (person !== undefined) keepDraft(`${person} ${this.key}`, Object.keys(texts)[0] && texts);
+    for (const name in texts) if (texts[name] === undefined) delete texts[name];
+    if (person !== undefined) {
+      keepDraft(`${person} ${this.key}`, this.#kept, texts);
+      this.#kept = texts;
+    }
     this.#show();
   }
 
   discard() {
     const { draft, typed } = this;
     const { undo } = draft;
+    if (undo) return this.type({ ...undo, undo: undefined });
     for (const name in typed) {
       typed[name] = draft[name];
       delete draft[name];
     }
-    this.type({ ...undo, undo: undo ? undefined : typed });
+    return this.type({ undo: typed });
   }
 
   /** What no longer stands can be sent again. */
   salvage(said) {
-    for (const name of TEXTS) if (said?.[name]) this.draft[name] ??= said[name];
+    const { draft } = this;
+    for (const name of TEXTS) {
+      if (!said?.[name] || draft[name] !== undefined) continue;
+      draft[name] = said[name];
+      draft.undo = undefined; // it would write over this
+    }
     this.type();
+  }
+
+  /** The same answer, under another name until now. */
+  inherit(former) {
+    this.salvage(former.draft);
+    former.type({ rationale: undefined, correction: undefined, undo: undefined });
   }
 
   async resend(entry, person) {
@@ -135,7 +154,11 @@ export class Answer {
       if (!waiting.includes(slot)) this.slots[slot] = found[slot];
     }
     if (this.#underWay.size || this.#showWaiting()) return undefined;
-    const told = same(this.slots, shown) && this.status.state;
+    const isOurs = ({ name, revision }) =>
+      name === this.#receipt?.name && revision === this.#receipt.revision;
+    const { state: before } = this.status;
+    // The server may have changed the text that it saved.
+    const told = (same(this.slots, shown) || (before === "pending" && ratings.some(isOurs))) && before;
     if (["failed", "saved"].includes(told)) return this.#show();
     let state = told === "pending" ? "saved" : "ready";
     if (ratings.some(({ status }) => status === "pending")) state = "pending";
@@ -188,7 +211,8 @@ export class Answer {
     const { slot, wanted } = entry;
     const { status, correction } = answer;
     const isGone = !wanted || wanted.value === null;
-    if (isGone && wanted) wanted.correction = correction?.value ?? "";
+    this.#receipt = answer;
+    if (isGone && wanted && "correction" in answer) wanted.correction = correction?.value ?? "";
     this.#saved[slot] = wanted;
     this.type();
     const isPending = [status, correction?.status].includes("pending") && !isGone;
@@ -242,47 +266,18 @@ export const NO_ANSWER = Object.assign(new Answer(), { status: { state: "disable
 
 const WAITING = { state: "waiting", note: "waiting", again: flush };
 
-function detailOf({ slot, wanted, target }, { status, trace_id, client_request_id, assessment_id }) {
-  const [kind, dimension = null] = slot.split(":");
-  return {
-    ...NOTHING, ...(kind === "thumb" ? wanted : { value: wanted }), dimension, status,
-    traceId: target.trace_id ?? trace_id ?? null,
-    clientRequestId: target.client_request_id ?? client_request_id ?? null,
-    assessmentId: assessment_id ?? null,
-  };
-}
-
-function slotsOf(ratings) {
-  const slots = { thumb: NOTHING };
-  for (const { name, value, reasons, rationale } of ratings) {
-    if (name === "user_feedback") {
-      slots.thumb = { ...slots.thumb, value, reasons, rationale: rationale ?? "" };
-    } else if (name === "expected_response") slots.thumb = { ...slots.thumb, correction: value };
-    else slots[name.replace("user_", "stars:")] = value;
-  }
-  return slots;
-}
-
-/** Clicks on one answer take turns; a slot's newest one counts. */
-function carryOut(entry, hasWaited) {
-  const { target, slot } = entry;
-  return exclusively(JSON.stringify(target), async () => {
-    if (hasWaited) await settle();
-    const clicks = entries().filter((each) =>
-      each.slot === slot && each.person === entry.person && same(each.target, target));
-    if (clicks.at(-1)?.id !== entry.id) return REPLACED;
-    let answer;
-    for (const step of requestsFor(entry, clicks)) answer = await request(...step);
-    clicks.forEach(remove);
-    return answer;
-  });
-}
-
 let timer;
 let pause = PAUSE_MS;
 let flushing;
+let identifying;
+let questions = 0;
 
+/** A number of seconds replaces what was planned. */
 function later(seconds) {
+  if (seconds) {
+    clearTimeout(timer);
+    timer = undefined;
+  }
   timer ??= setTimeout(() => {
     pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS);
     flush();
@@ -299,15 +294,37 @@ function flush() {
 async function ask() {
   const pending = [...answers.values()].filter(({ status }) => status.state === "pending");
   if (!pending.length || document.hidden || !navigator.onLine) return;
+  if ((questions += 1) > MOST_QUESTIONS) return;
   await Promise.all(pending.map((each) => each.read()));
   later();
 }
 
+/** Whoever was signed in when the page was loaded may not be it now. */
+function identify() {
+  identifying ??= (async () => {
+    const before = knownPerson();
+    await settings(true);
+    const isSame = [undefined, knownPerson()].includes(before);
+    for (const each of answers.values()) {
+      each.isIdentified = true;
+      each.type();
+      if (!isSame) each.read();
+    }
+  })().finally(() => (identifying = undefined));
+  return identifying;
+}
+
+function wake() {
+  questions = 0;
+  pause = PAUSE_MS;
+  if (!document.hidden) identify().catch(() => {});
+  flush();
+}
+
 async function sendAll() {
   if (!entries().length) return;
-  const before = knownPerson();
   try {
-    await settings(true);
+    await identify();
   } catch (error) {
     later(error.retryAfter);
     return;
@@ -318,17 +335,12 @@ async function sendAll() {
     if (sent?.status === "waiting") return;
   }
   pause = PAUSE_MS;
-  if ([undefined, person].includes(before)) return;
-  for (const each of answers.values()) {
-    each.type();
-    each.read();
-  }
 }
 
 export function lookAfterWhatWaits() {
   flush();
-  addEventListener("online", flush);
-  document.addEventListener("visibilitychange", flush);
+  addEventListener("online", wake);
+  document.addEventListener("visibilitychange", wake);
   onOtherTabs(({ target }) => {
     answers.get(JSON.stringify(target))?.follow();
     later();

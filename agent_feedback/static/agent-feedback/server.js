@@ -2,6 +2,10 @@
 
 const ROUTES = new URL("..", import.meta.url).href.slice(0, -1);
 
+export const NOTHING = { value: null, reasons: [], rationale: "", correction: "" };
+export const REPLACED = { status: "replaced" }; // or sent by another tab
+export const same = (one, other) => JSON.stringify(one) === JSON.stringify(other);
+
 const PATIENCE_MS = 20_000;
 const GATHER_MS = 10;
 const MOST_TARGETS = 100;
@@ -30,7 +34,7 @@ export async function request(method, path, body) {
 }
 
 /** Makes the server say what a click says, whatever those before it said. */
-export function requestsFor({ target, slot, wanted }, clicks) {
+function requestsFor({ target, slot, wanted }, clicks) {
   const post = (body) => ["POST", "", { ...target, ...body }];
   const withdraw = (dimension) =>
     ["DELETE", `?${new URLSearchParams({ ...target, ...(dimension && { dimension }) })}`];
@@ -55,7 +59,7 @@ let asking;
 export function settings(fresh = false) {
   if (known && !fresh) return Promise.resolve(known);
   asking ??= request("GET", "/settings")
-    .then((found) => (known = found))
+    .then((found) => (known = same(found, known) ? known : found))
     .finally(() => (asking = undefined));
   return asking;
 }
@@ -137,10 +141,10 @@ export function onOtherTabs(hear) {
   });
 }
 
-export const settle = (times = 1) => new Promise((done) => setTimeout(done, SETTLE_MS * times));
+const settle = (times = 1) => new Promise((done) => setTimeout(done, SETTLE_MS * times));
 
 /** Runs `work` while no other runs in any tab. */
-export async function exclusively(what, work) {
+async function exclusively(what, work) {
   let begun;
   await navigator.locks?.request(BOX + what, () => (begun = work())).catch(() => {});
   if (begun) return begun;
@@ -161,6 +165,42 @@ export async function exclusively(what, work) {
   }
 }
 
+/** Clicks on one answer take turns; a slot's newest one counts. */
+export function carryOut(entry, hasWaited) {
+  const { target, slot } = entry;
+  return exclusively(JSON.stringify(target), async () => {
+    if (hasWaited) await settle();
+    const clicks = entries().filter((each) =>
+      each.slot === slot && each.person === entry.person && same(each.target, target));
+    if (clicks.at(-1)?.id !== entry.id) return REPLACED;
+    let answer;
+    for (const step of requestsFor(entry, clicks)) answer = await request(...step);
+    clicks.forEach(remove);
+    return answer;
+  });
+}
+
+export function detailOf({ slot, wanted, target }, { status, trace_id, client_request_id, assessment_id }) {
+  const [kind, dimension = null] = slot.split(":");
+  return {
+    ...NOTHING, ...(kind === "thumb" ? wanted : { value: wanted }), dimension, status,
+    traceId: target.trace_id ?? trace_id ?? null,
+    clientRequestId: target.client_request_id ?? client_request_id ?? null,
+    assessmentId: assessment_id ?? null,
+  };
+}
+
+export function slotsOf(ratings) {
+  const slots = { thumb: NOTHING };
+  for (const { name, value, reasons, rationale } of ratings) {
+    if (name === "user_feedback") {
+      slots.thumb = { ...slots.thumb, value, reasons, rationale: rationale ?? "" };
+    } else if (name === "expected_response") slots.thumb = { ...slots.thumb, correction: value };
+    else slots[name.replace("user_", "stars:")] = value;
+  }
+  return slots;
+}
+
 // What is typed and not sent, oldest first.
 
 const DRAFTS = `drafts ${BOX}`;
@@ -168,9 +208,16 @@ const MOST_DRAFTS = 20;
 
 export const draftOf = (name) => stored(DRAFTS)?.[name];
 
-export function keepDraft(name, draft) {
-  const { [name]: former, ...others } = stored(DRAFTS) ?? {};
-  const all = Object.entries(draft ? { ...others, [name]: draft } : others);
+/** Writes what changed here: another tab may have typed the rest, or more. */
+export function keepDraft(name, before, now) {
+  const { [name]: draft = {}, ...others } = stored(DRAFTS) ?? {};
+  const changed = Object.keys({ ...before, ...now }).filter((each) => before[each] !== now[each]);
+  if (!changed.length) return;
+  for (const each of changed) {
+    if (each in now) draft[each] = now[each];
+    else if (draft[each] === before[each]) delete draft[each];
+  }
+  const all = Object.entries(Object.keys(draft)[0] ? { ...others, [name]: draft } : others);
   store(DRAFTS, all[0] && Object.fromEntries(all.slice(-MOST_DRAFTS)));
 }
 

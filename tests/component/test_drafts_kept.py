@@ -1,0 +1,99 @@
+"""Whose a draft is and what may change it: other tabs, other people, another name, an undo."""
+
+from playwright.async_api import Route, expect
+
+from tests.component.conftest import IN_BROWSER, Visitor
+from tests.component.host import Host
+from tests.component.parts import comment, discard, down, more, ready, saved, says, undo, up
+from tests.support.rating import BOB, stored_trace
+
+pytestmark = IN_BROWSER
+
+
+async def test_another_tab_does_not_delete_a_draft(ann: Visitor) -> None:
+    """A click in a tab where nothing was typed leaves what was typed in the other one."""
+    trace_id = stored_trace()
+    first = await ann.rating_of(trace_id)
+    await ready(first)
+    await down(first).click()
+    await saved(first)
+    second = await ann.rating_of(trace_id)
+    await expect(more(second)).to_have_text("Add details")
+    await comment(first).fill("Typed in the first tab.")
+    await up(second).click()
+    await saved(second)
+    await first.page.reload()
+    await expect(more(first)).to_have_text("Continue your draft")
+
+
+async def test_a_component_that_is_shown_anew_asks_whose_the_draft_is(ann: Visitor) -> None:
+    """Bob signs in without a reload: an answer that is shown again shows nothing of Ann's."""
+    trace_id = stored_trace("anonymous")
+    rating = await ann.rating_of(trace_id)
+    await ready(rating)
+    await down(rating).click()
+    await saved(rating)
+    await comment(rating).fill("Ann's own words.")
+    await rating.evaluate("(element) => element.setAttribute('trace-id', 'other')")
+    await ann.sign_in(BOB)
+    await rating.evaluate("(element, id) => element.setAttribute('trace-id', id)", trace_id)
+    await ready(rating)
+    await down(rating).click()
+    await saved(rating)
+    await expect(comment(rating)).to_have_value("")
+
+
+async def test_undo_is_gone_once_a_comment_was_salvaged(ann: Visitor) -> None:
+    """The saved comment that the other thumb brought along is not lost to an older undo."""
+    rating = await ann.rating_of(stored_trace())
+    await ready(rating)
+    await down(rating).click()
+    await comment(rating).fill("Saved.")
+    await rating.get_by_role("button", name="Send").click()
+    await saved(rating)
+    await more(rating).click()
+    await comment(rating).fill("First.")
+    await discard(rating).click()
+    await up(rating).click()
+    await expect(comment(rating)).to_have_value("Saved.")
+    await expect(undo(rating)).to_be_hidden()
+
+
+async def test_a_draft_goes_along_to_the_trace_id(ann: Visitor) -> None:
+    """The same answer gets its other name; a change to another request takes nothing along."""
+    page = await ann.open('<agent-feedback client-request-id="turn-1"></agent-feedback>')
+    rating = page.locator("agent-feedback")
+    await ready(rating)
+    await down(rating).click()
+    await comment(rating).fill("Too short.")
+    other, trace_id = stored_trace(), stored_trace()
+    for script, target, label in (
+        ("e.setAttribute('client-request-id', 'turn-2')", other, ""),
+        ("0", trace_id, "Too short."),
+    ):
+        await rating.evaluate(f"(e, id) => {{ e.setAttribute('trace-id', id); {script}; }}", target)
+        await ready(rating)
+        await down(rating).click()
+        await expect(comment(rating)).to_have_value(label)
+        await rating.evaluate(
+            "(e) => { e.setAttribute('client-request-id', 'turn-1'); e.removeAttribute('trace-id') }"
+        )
+
+
+async def test_a_server_that_names_its_time_is_not_asked_before(ann: Visitor, host: Host) -> None:
+    """The first refusal's Retry-After replaces the usual pause."""
+    ann.may_lose_network = True
+    rating = await ann.rating_of(stored_trace())
+    await ready(rating)
+    asked = []
+
+    async def refuse(route: Route) -> None:
+        asked.append(route)
+        await route.fulfill(status=503, json={}, headers={"Retry-After": "60"})
+
+    await rating.page.route("**/feedback", refuse)
+    await rating.page.clock.install()
+    await up(rating).click()
+    await says(rating, "Not sent yet: kept here until the server can be reached.")
+    await rating.page.clock.run_for(50_000)
+    assert len(asked) == 1
