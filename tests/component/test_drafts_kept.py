@@ -34,7 +34,7 @@ async def test_a_component_that_is_shown_anew_asks_whose_the_draft_is(ann: Visit
     await down(rating).click()
     await saved(rating)
     await comment(rating).fill("Ann's own words.")
-    await rating.evaluate("(element) => element.setAttribute('trace-id', 'other')")
+    await rating.evaluate("(element) => element.removeAttribute('trace-id')")
     await ann.sign_in(BOB)
     await rating.evaluate("(element, id) => element.setAttribute('trace-id', id)", trace_id)
     await ready(rating)
