@@ -61,6 +61,7 @@ async def test_undo_is_gone_once_a_comment_was_salvaged(ann: Visitor) -> None:
 
 async def test_a_draft_goes_along_to_the_trace_id(ann: Visitor) -> None:
     """The same answer gets its other name; a change to another request takes nothing along."""
+    ann.may_lose_network = True  # the server knows no such request
     page = await ann.open('<agent-feedback client-request-id="turn-1"></agent-feedback>')
     rating = page.locator("agent-feedback")
     await ready(rating)
