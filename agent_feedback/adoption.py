@@ -16,6 +16,10 @@ from mlflow.genai import agent_server
 _OWNER = "__agent_feedback__"
 _HANDLER = "__agent_feedback_handler__"
 _NAMES = ("invoke", "stream")
+_TWO_OBJECTS = (
+    "The handlers are decorated by another AgentFeedback object than the one that is mounted:"
+    " make one, and import it where you mount it (from agent import feedback)"
+)
 
 
 class Whose(Enum):
@@ -66,12 +70,11 @@ def refusal(owner: object, *, is_agent_server: bool) -> str | None:
         is_agent_server: It is mounted on MLflow's server, which has no other handlers.
     """
     found = {whose(name, owner) for name in _NAMES}
+    if not is_agent_server:
+        return None
     if Whose.ANOTHERS in found:
-        return (
-            "The handlers are decorated by another AgentFeedback object than the one that is"
-            " mounted: make one, and import it where you mount it (from agent import feedback)."
-        )
-    if is_agent_server and found == {Whose.NOBODYS}:
+        return f"{_TWO_OBJECTS}."
+    if found == {Whose.NOBODYS}:
         return (
             "There is nothing to rate: import the module whose handlers are decorated with"
             " @feedback.invoke or @feedback.stream before mount. An app whose own routes use"
@@ -82,14 +85,12 @@ def refusal(owner: object, *, is_agent_server: bool) -> str | None:
 
 def complaints(owner: object) -> Iterator[str]:
     """What of the answers cannot be rated, and the line to write, one sentence each."""
-    refused = refusal(owner, is_agent_server=False)
-    if refused is not None:
-        yield refused
-        return
     found = {name: whose(name, owner) for name in _NAMES}
     mlflows = [name for name in _NAMES if found[name] is Whose.MLFLOWS]
     is_ours = Whose.OURS in found.values()
-    if mlflows:
+    if Whose.ANOTHERS in found.values():
+        yield f"{_TWO_OBJECTS}; nothing is wrong where this app's answers come from elsewhere."
+    elif mlflows:
         yield _on_mlflows_decorators(mlflows, is_ours=is_ours)
     elif not is_ours:
         yield (
@@ -99,8 +100,8 @@ def complaints(owner: object) -> Iterator[str]:
         )
     elif _look_swapped(*(getattr(_registered(name), _HANDLER, None) for name in _NAMES)):
         yield (
-            "The decorators look swapped: the invoke handler yields events, and the stream handler"
-            " returns one answer. Put @feedback.stream on the one that yields."
+            "The decorators may be swapped: the invoke handler yields events, and the stream"
+            " handler does not. If it returns one answer, put @feedback.stream on the other."
         )
 
 

@@ -58,7 +58,7 @@ class Application:
             self._ledger,
             self.callers,
             guard,
-            began=self._turn_began,
+            began=self._began,
             ended=self._turn_ended,
         )
         self._export = PromptExport(guard)
@@ -70,7 +70,9 @@ class Application:
             is_open=self.turns.is_open,
             retention_days=settings.retention_days,
         )
-        self.service = Service(settings, self._ledger, store, self._delivery, guard)
+        self.service = Service(
+            settings, self._ledger, store, self._delivery, guard, began=self._began
+        )
         self.waiting = Waiting(settings.unknown_wait_seconds, settings.wait_seconds)
         self.current: Current = ContextVar("agent_feedback_exchange", default=None)
         self.capture = Capture(
@@ -131,11 +133,13 @@ class Application:
 
     # -- without lifespan messages --------------------------------------------------------------
 
-    def _turn_began(self) -> None:
-        """Start with the first turn where nobody started us: a bot, an app inside another one."""
-        if not self._is_running:
-            self._is_running = True
+    def _began(self) -> None:
+        """Start with the first turn or rating where nobody told us to: a bot, an app in another."""
+        if self._is_running:
+            return
+        with self.guard.protect("starting delivery"):
             self._delivery.start()
+            self._is_running = True
             # Not a bound method: it would keep every application alive to the process's end.
             atexit.register(_stop_at_exit, weakref.ref(self))
 

@@ -39,7 +39,7 @@ class Life:
             self._complain()
             if await is_hidden(self._app, self._prefix, scope):
                 guard.log_once(
-                    f"another route answers GET {self._prefix}/settings:"
+                    f"another route or middleware answers GET {self._prefix}/settings:"
                     " call feedback.mount(server) before what catches every path is added"
                     ' (StaticFiles at "/", a catch-all route),'
                     " or set AGENT_FEEDBACK_PREFIX to a path that is free."

@@ -12,7 +12,7 @@ _THEIRS = "_runner.py"
 _FIX = (
     "agent_feedback shares its folder with PyPI's agent-feedback, another project, and each"
     " overwrites files of the other: run `pip uninstall --yes agent-feedback"
-    " mlflow-agent-feedback`, then `pip install mlflow-agent-feedback`."
+    " mlflow-agent-feedback`, then install mlflow-agent-feedback again, as its README says."
 )
 
 

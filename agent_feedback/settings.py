@@ -50,9 +50,11 @@ def _setting(name: str, kind: Kind[T], default: T) -> T:
             return default
         try:
             return kind.read(raw)
-        except (ValueError, KeyError, ImportError, AttributeError, TypeError) as error:
+        except Exception as error:
+            like = repr(default) if default is not None else "module:function"
             raise ConfigurationError(
-                f"AGENT_FEEDBACK_{name} cannot be read: it should be like {default!r}."
+                f"AGENT_FEEDBACK_{name} cannot be read ({type(error).__name__}):"
+                f" it should be like {like}."
             ) from error
 
     return field(default_factory=from_environment, metadata={_KIND: kind})

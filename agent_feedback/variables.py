@@ -29,6 +29,7 @@ def check_variables(names: Iterable[str]) -> None:
         ConfigurationError: a name is almost a setting's.
     """
     known = [field.name.upper() for field in fields(Settings)]
+    unknown = []
     for name in sorted(names):
         ending = name.removeprefix(_PREFIX)
         if ending == name or ending in known:
@@ -38,4 +39,6 @@ def check_variables(names: Iterable[str]) -> None:
             raise ConfigurationError(
                 f"{name} is not read by anything: {_PREFIX}{meant[0]} is what it is called."
             )
-        logger.warning("agent_feedback: %s is not read by anything: no setting is so called.", name)
+        unknown.append(name)
+    if unknown:
+        logger.warning("agent_feedback: no setting is called %s.", ", ".join(unknown))

@@ -22,6 +22,7 @@ _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 # a reader types on a machine of their own, or pictures made of letters.
 RUN: dict[str, dict[str, int] | None] = {
     "README.md": {"console": 6, "python": 2, "html": 1},  # test_documents_readme
+    "docs/databricks-apps.md": {"python": 1, "yaml": 2},  # test_documents_databricks
     "docs/cross-origin.md": {"console": 1, "python": 1, "html": 1},  # test_documents_cross_origin
     "docs/http.md": {"json": 2},  # test_documents_http
     "docs/operate.md": {"console": 2, "python": 7},  # test_documents_operate
@@ -59,6 +60,12 @@ def test_no_block_is_left_out(document: str) -> None:
     expected = RUN.get(document, {})
     if expected is not None:
         assert counted == expected
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_no_placeholder_is_left(document: str) -> None:
+    """What a document is filled in with stands there: no ``{{…}}`` has been forgotten."""
+    assert "{{" not in (PROJECT / document).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -97,6 +97,12 @@ def test_every_search_finds_what_it_says(feedback: AgentFeedback) -> None:
     assert found["share_of_thumbs_up"] == 1 / 3
 
 
+def test_no_thumbs_have_no_share() -> None:
+    """Where nobody has given a thumb yet, the share is unknown, and no division by zero."""
+    found = run("share_of_thumbs_up", {"any_thumb": []})
+    assert found["share_of_thumbs_up"] is None
+
+
 def test_every_key_is_named() -> None:
     """The tables name each key that we write into MLflow, and each member of the status."""
     text = (PROJECT / DOCUMENT).read_text()

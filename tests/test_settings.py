@@ -261,3 +261,23 @@ def test_nothing_is_opened_before_the_start(tmp_path: Path) -> None:
     """Building the object makes no file and no thread: importing an agent stays harmless."""
     AgentFeedback(Settings(ledger_url=f"sqlite:///{tmp_path}/ledger.db"))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_hook_that_cannot_be_had_is_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """No such module, no function named, or a module that fails while it is imported: its form is
+    said, and the kind of what was raised, never its text."""
+    (tmp_path / "failing_hooks.py").write_text("raise RuntimeError('secret')")
+    monkeypatch.syspath_prepend(tmp_path)
+    for raw, kind in (
+        ("nothere", "ModuleNotFoundError"),
+        ("json:nothing", "AttributeError"),
+        ("failing_hooks:redact", "RuntimeError"),
+    ):
+        monkeypatch.setenv("AGENT_FEEDBACK_REDACT", raw)
+        with pytest.raises(ConfigurationError) as refused:
+            Settings()
+        assert str(refused.value) == (
+            f"AGENT_FEEDBACK_REDACT cannot be read ({kind}): it should be like module:function."
+        )

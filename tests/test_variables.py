@@ -31,8 +31,9 @@ def test_a_slip_is_refused_and_the_name_is_said(
 def test_a_name_like_no_setting_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
     """It may be somebody's own, or of a newer release: the app starts, and the log says it."""
     with caplog.at_level(logging.WARNING):
-        check_variables(["AGENT_FEEDBACK_TEAM_COLOUR"])
-    assert "AGENT_FEEDBACK_TEAM_COLOUR is not read by anything" in caplog.text
+        check_variables(["AGENT_FEEDBACK_TEAM_COLOUR", "AGENT_FEEDBACK_SERVICE_HOST"])
+    (said,) = caplog.records
+    assert "AGENT_FEEDBACK_SERVICE_HOST, AGENT_FEEDBACK_TEAM_COLOUR" in said.getMessage()
 
 
 def test_what_is_a_setting_or_not_ours_is_left_alone(caplog: pytest.LogCaptureFixture) -> None:

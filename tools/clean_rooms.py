@@ -36,6 +36,10 @@ STAND_INS: Mapping[str, str | None] = {
     "LAKEBASE_ENDPOINT": None,
 }
 
+# What would add to an environment, or keep newer versions out of it.
+_LEADS_ASTRAY = ("PIP_CONSTRAINT", "UV_CONSTRAINT", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+# All of them together, on two cores.
+_BUDGET_SECONDS = 360.0
 _INSTALL_SECONDS = 300.0
 _COMMAND_SECONDS = 120.0
 _NO_POSTGRES = ["status", "--ledger-url", "postgresql+psycopg://127.0.0.1:1/none"]
@@ -68,22 +72,31 @@ class Room:
 
     def run(self, *command: str, code: int = 0) -> str:
         """What a program of the environment prints; `Failed` where it ends with another code."""
-        done = _run(command, self.folder, self.environment(), _COMMAND_SECONDS)
+        done = _run(
+            [self.program(command[0]), *command[1:]],
+            self.folder,
+            self.environment(),
+            _COMMAND_SECONDS,
+        )
         if done.returncode != code:
             raise Failed(f"{command[0]} ended with {done.returncode}:\n{done.stdout}")
         return done.stdout
 
+    def program(self, name: str) -> str:
+        """A program that was installed here: one of the same name elsewhere is none."""
+        return str(self.python.with_name(name))
+
     def environment(self) -> dict[str, str]:
-        """The environment's programs first, and nothing that would lead out of it."""
+        """The environment's programs first, then the system's, and nothing of the caller's."""
         keep = ("HOME", "LANG", "TMPDIR")
         bare = {name: os.environ[name] for name in keep if name in os.environ}
-        path = f"{self.python.parent}{os.pathsep}{os.environ['PATH']}"
+        path = f"{self.python.parent}{os.pathsep}{os.defpath}"
         return bare | {"PATH": path, "MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
 def main() -> int:
     """Go through all rooms and say what came of it; returns 1 where something failed."""
-    failures = 0
+    failures, began = 0, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="clean-rooms-") as name:
         folder = Path(name)
         checks = _checks(folder)
@@ -96,6 +109,8 @@ def main() -> int:
                 failures += 1
                 verdict = f"FAILED: {why}\n"
             print(f"{title}: {verdict} ({time.monotonic() - start:.0f} s)", flush=True)
+    # Said, and not a verdict: a busy machine, or a slow network, takes longer.
+    print(f"{time.monotonic() - began:.0f} s of {_BUDGET_SECONDS:.0f} s")
     print(f"{len(checks) - failures} passed, {failures} failed")
     return 1 if failures else 0
 
@@ -104,7 +119,9 @@ def _checks(folder: Path) -> dict[str, Callable[[], None]]:
     wheels = folder / "wheels"
 
     def wheel(extra: str = "") -> list[str]:
-        (built,) = wheels.glob("*.whl")
+        built = next(wheels.glob("*.whl"), None)
+        if built is None:
+            raise Failed("there is no wheel to install")
         return [f"mlflow-agent-feedback{extra} @ {built.as_uri()}"]
 
     def room(name: str) -> Path:
@@ -162,7 +179,8 @@ def install(folder: Path, what: Sequence[str], *, by_pip: bool = False) -> Room:
         command = [str(uv), "pip", "install", "--quiet", "--python", str(python)]
     else:
         command = [*_pip(), "--python", str(python), "install", "--quiet", "--no-compile"]
-    _must(_run([*command, *what], folder, os.environ, _INSTALL_SECONDS))
+    unconstrained = {n: value for n, value in os.environ.items() if n not in _LEADS_ASTRAY}
+    _must(_run([*command, *what], folder, unconstrained, _INSTALL_SECONDS))
     return Room(python, folder)
 
 
@@ -239,10 +257,8 @@ def _ask_example(room: Room, command: Sequence[str], variables: Mapping[str, str
 
 
 def _serving(room: Room, command: Sequence[str], variables: Mapping[str, str], port: int) -> Served:
-    # Looked for in the environment: Popen would look along the PATH of this process.
-    program = str(room.python.with_name(command[0]))
     environment = room.environment() | dict(variables)
-    return serving([program, *command[1:]], room.folder, environment, port)
+    return serving([room.program(command[0]), *command[1:]], room.folder, environment, port)
 
 
 def _pip() -> list[str]:

@@ -111,7 +111,6 @@ class Delivery:
 
     def deliver_now(self, lease: str) -> None:
         """Deliver rows that were leased with their change, without their being claimed."""
-        self.start()
         try:
             for claim in self._queue.held(lease):
                 self._submit([claim], self._deliver_all)

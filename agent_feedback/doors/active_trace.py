@@ -9,6 +9,7 @@ from typing import Any
 import mlflow
 from mlflow.entities.span import NO_OP_SPAN_TRACE_ID
 from mlflow.tracing.constant import TraceMetadataKey
+from mlflow.tracing.trace_manager import InMemoryTraceManager
 
 from agent_feedback.doors.assessments import ASKER_KEY
 from agent_feedback.model import Turn
@@ -40,8 +41,18 @@ class ActiveTrace:
 
     @property
     def has_ended(self) -> bool:
-        """Whether its span is over, so that MLflow may store it."""
+        """Whether its span is over, and nothing can be written to it any more."""
         return self._span is None or self._span.end_time_ns is not None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the whole trace is over, so that MLflow may store it."""
+        if self._span is None:
+            return True
+        spans = InMemoryTraceManager.get_instance()
+        root_id = spans.get_root_span_id(self._span.trace_id)
+        root = spans.get_span_from_id(self._span.trace_id, root_id) if root_id else None
+        return root is None or root.end_time_ns is not None
 
     def tag(self, turn: Turn) -> None:
         """Say whose turn this is. What the handler has called request, session or user stays."""

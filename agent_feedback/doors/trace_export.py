@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable
 
 import mlflow
-from mlflow.tracing.provider import provider
 
 from agent_feedback.doors.active_trace import ActiveTrace
 from agent_feedback.guard import Guard
@@ -36,6 +35,9 @@ def flush_finished_spans() -> None:
     Takes a millisecond or two; ``mlflow.flush_trace_async_logging`` would take a second each time,
     and stops the export's queue meanwhile.
     """
+    # Not at the top: nobody else needs this name of MLflow's inside.
+    from mlflow.tracing.provider import provider
+
     flush = getattr(provider.get(), "force_flush", None)
     if flush is not None:  # MLflow sets its provider up with the first span
         flush()
@@ -58,9 +60,9 @@ class PromptExport:
         self._is_running = False
 
     def soon(self, trace: ActiveTrace) -> None:
-        """Export this trace once its span has ended, which may be after its turn has.
+        """Export this trace once its root span has ended, which may be after its turn has.
 
-        Never waits. A span that stays open for a minute is left to MLflow's own export.
+        Never waits. A trace that stays open for a minute is left to MLflow's own export.
         """
         with self._lock:
             self._waiting.append((trace, time.monotonic() + _MAX_OPEN_SECONDS))
@@ -78,7 +80,7 @@ class PromptExport:
                 self._waiting = [
                     (trace, until)
                     for trace, until in self._waiting
-                    if not trace.has_ended and now < until
+                    if not trace.is_complete and now < until
                 ]
                 some_ended = len(self._waiting) < before
                 self._is_running = bool(self._waiting)

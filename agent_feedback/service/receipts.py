@@ -30,6 +30,8 @@ class Receipt:
     revision: int
     updated_at: str
     correction: Receipt | None = None
+    is_correction_known: bool = field(default=True, compare=False)
+    """Whether ``correction`` says what stands; not while only MLflow could tell, and is away."""
     created: bool = field(default=False, compare=False)
     """Whether there was no such rating before. Not in the body: the status code says it."""
 

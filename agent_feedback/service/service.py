@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -45,7 +45,7 @@ from agent_feedback.threads import DaemonThreads
 
 
 class Service:
-    """Feedback for one application."""
+    """Feedback for one application; ``began`` is called with each change, before it is sent."""
 
     def __init__(
         self,
@@ -54,12 +54,15 @@ class Service:
         store: Assessments,
         delivery: Delivery,
         guard: Guard,
+        *,
+        began: Callable[[], None],
     ) -> None:
         self.settings = settings
         self._ledger = ledger
         self._store = store
         self._delivery = delivery
         self._guard = guard
+        self._began = began
         self._forms = Forms(settings)
         self._targets = Targets(ledger, store, settings.raters)
         self._lookers = DaemonThreads(8, "agent-feedback-look")
@@ -76,15 +79,11 @@ class Service:
         """
         contents = self._forms.contents(form)
         trace = self._targets.resolve(target, person)
-        now = _now()
+        state = partial(desired_state.state, now=_now(), client_request_id=trace.client_request_id)
+        keys = {RatingKey(trace.trace_id, person.user_id, name): name for name in contents}
         return self._change(
             trace,
-            {
-                (key := RatingKey(trace.trace_id, person.user_id, name)): desired_state.state(
-                    key, content, now=now, client_request_id=trace.client_request_id
-                )
-                for name, content in contents.items()
-            },
+            {key: state(key, contents[name]) for key, name in keys.items()},
         )
 
     def amend(
@@ -126,12 +125,16 @@ class Service:
         if assessment_id is not None:
             key, found = self._own(trace, assessment_id, person)
         transition = desired_state.withdraw(key, now=_now(), assessment_id=assessment_id)
-        kept = self._correction(key, person) if key.name == THUMB else None
+        kept, is_known = self._correction(key, person) if key.name == THUMB else (None, True)
         submission = self._change(trace, {key: _starting_from(found, key, transition)})
-        return replace(
-            submission,
-            receipts=lambda: [replace(each, correction=kept) for each in submission.receipts()],
-        )
+
+        def receipts() -> list[Receipt]:
+            return [
+                replace(each, correction=kept, is_correction_known=is_known)
+                for each in submission.receipts()
+            ]
+
+        return replace(submission, receipts=receipts)
 
     def mine(
         self,
@@ -199,10 +202,10 @@ class Service:
                 lease=lease,
             )
             awaited = self._awaited(ratings, expected)
+            self._began()
             if lease is not None:
                 self._delivery.deliver_now(lease)
             elif any(rating.pending for rating in ratings):
-                self._delivery.start()
                 self._delivery.wake()
         except BaseException:
             self._delivery.expectations.forget(expected.values())
@@ -269,10 +272,14 @@ class Service:
 
     # -- looking ------------------------------------------------------------------------------
 
-    def _correction(self, thumb: RatingKey, person: Identity) -> Receipt | None:
-        """The correction that stands beside the person's thumb."""
-        standing = self.mine(person, trace_ids=[thumb.trace_id])
-        return next((each for each in standing if each.name == CORRECTION), None)
+    def _correction(self, thumb: RatingKey, person: Identity) -> tuple[Receipt | None, bool]:
+        """The correction that stands beside the person's thumb, and whether that is known."""
+        trace_ids = [thumb.trace_id]
+        for each in self.mine(person, trace_ids=trace_ids):
+            if each.name == CORRECTION:
+                return each, True
+        # While its turn is kept, the ledger has every rating of a trace; else MLflow must tell.
+        return None, bool(self._ledger.traces_with_turns(trace_ids) or self._look_at(trace_ids))
 
     def _own(
         self, trace: Rateable, assessment_id: str, person: Identity

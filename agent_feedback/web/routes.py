@@ -317,7 +317,7 @@ def _target(
 
 def _body(receipt: Receipt) -> dict[str, Any]:
     body = asdict(receipt)
-    del body["created"], body["correction"]
+    del body["created"], body["correction"], body["is_correction_known"]
     return body
 
 
@@ -338,7 +338,7 @@ def _changed(receipts: Sequence[Receipt]) -> Response:
 def _withdrawn(receipts: Sequence[Receipt]) -> Response:
     (receipt,) = receipts
     answer = _body(receipt)
-    if receipt.name == THUMB:
+    if receipt.name == THUMB and receipt.is_correction_known:
         answer["correction"] = receipt.correction and _body(receipt.correction)
     return JSONResponse(answer, 202 if receipt.status == "pending" else 200)
 

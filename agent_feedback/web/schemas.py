@@ -192,8 +192,8 @@ class WithdrawalAnswer(RatingBody):
 
     correction: RatingBody | None = Field(
         None,
-        description="Of a thumb: the correction that stays, null where there is none."
-        " dimension=expected_response withdraws it.",
+        description="Of a thumb: the correction that stays, null where there is none, absent where"
+        " only MLflow could tell and is away. dimension=expected_response withdraws it.",
     )
 
 

@@ -79,6 +79,7 @@ class MlflowPages:
         self._address = (HOST, port)
         self._page = f"http://{HOST}:{port}{page}"
         self._folder = folder
+        self._keeper: subprocess.Popen[bytes] | None = None
         self._log = folder / "mlflow-pages.log"
 
     def start(self) -> None:
@@ -87,7 +88,9 @@ class MlflowPages:
 
     def _run(self) -> None:
         time.sleep(_AFTER_SECONDS)
-        self._announce(self._hold())
+        # Kept for as long as the app lives: with it goes the pipe that the keeper waits for.
+        self._keeper = self._hold()
+        self._announce(self._keeper)
 
     def _hold(self) -> subprocess.Popen[bytes]:
         with self._log.open("wb") as log:

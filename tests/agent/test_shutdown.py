@@ -1,9 +1,6 @@
 """A deployment that stops the server while it answers: SIGTERM to a real uvicorn."""
 
-import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,8 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.agent.hosting import DONE, STATE, Host, Hosts, eventually, frames, outputs_of
-from tests.support.loopback import free_port
+from tests.agent.hosting import DONE, STATE, Host, frames, outputs_of
+from tests.agent.processes import AgentProcess, running_agent
 from tests.support.mlflow_store import Tracking
 
 # Far more than the short streams have left at the stop, on a busy machine.
@@ -25,54 +22,16 @@ _ENDLESS = 10_000
 
 
 @pytest.fixture
-def process(
-    tracking: Tracking, tmp_path: Path, unused_port: int
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Run `slow_agent` under uvicorn's command line, which waits a while for open streams."""
-    port, grace = str(unused_port), str(_GRACE_SECONDS)
-    arguments = ["tests.agent.slow_agent:app", "--port", port, "--timeout-graceful-shutdown", grace]
-    variables = {
-        "MLFLOW_TRACKING_URI": tracking.uri,
-        "MLFLOW_EXPERIMENT_ID": tracking.experiment_id,
-        "AGENT_FEEDBACK_LEDGER_URL": f"sqlite:///{tmp_path}/ledger.db",
-    }
-    with (tmp_path / "log").open("wb") as log:
-        started = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", *arguments],
-            env=os.environ | variables,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-        )
-    yield started
-    started.kill()
-    started.wait()
+def agent(tracking: Tracking, tmp_path: Path) -> Iterator[AgentProcess]:
+    """Run an agent whose server waits a while for open streams."""
+    grace = ("--timeout-graceful-shutdown", str(_GRACE_SECONDS))
+    with running_agent(tracking, tmp_path, *grace) as running:
+        yield running
 
 
-@pytest.fixture
-def unused_port() -> int:
-    """Give a port that nothing listens on."""
-    return free_port()
-
-
-@pytest.fixture
-def host(hosts: Hosts, process: subprocess.Popen[bytes], unused_port: int) -> Host:
-    """Give the running process as a host, once it answers."""
-    found = hosts.at(f"http://127.0.0.1:{unused_port}")
-
-    def answers() -> bool:
-        assert process.poll() is None
-        try:
-            return found.get("/feedback/settings").status_code == 200
-        except httpx.TransportError:
-            return False
-
-    eventually(answers, "the process did not start", within_seconds=60)
-    return found
-
-
-def test_streams_end_in_order_at_a_stop(host: Host, process: subprocess.Popen[bytes]) -> None:
+def test_streams_end_in_order_at_a_stop(agent: AgentProcess) -> None:
     """Streams end with ``done`` where they can; the others are kept as interrupted; it exits."""
+    host, process = agent.host, agent.process
     # A thread cannot be interrupted: it hears at its next word that it should stop.
     turns = {
         f"{name}-{thread}": {"words": words, "thread": thread, "pause": pause}

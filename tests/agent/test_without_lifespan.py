@@ -92,9 +92,7 @@ def test_the_first_turn_starts_delivery(tracking: Tracking, tmp_path: Path) -> N
     assert landed == [True]
 
 
-def test_a_script_delivers_as_it_ends(tracking: Tracking, tmp_path: Path) -> None:
-    """Where Python itself ends the process, what waits is delivered first."""
-    script = """
+TURN_AND_RATING = """
 from agent_feedback import AgentFeedback
 feedback = AgentFeedback()
 with feedback.turn(user_id="ann@example.com") as turn:
@@ -102,6 +100,21 @@ with feedback.turn(user_id="ann@example.com") as turn:
 feedback.submit(trace_id=turn.trace_id, value=False, user_id="ann@example.com")
 print(turn.trace_id)
 """
+RATING_ALONE = """
+import mlflow
+from agent_feedback import AgentFeedback, Settings
+with mlflow.start_span("answer") as span:
+    pass
+mlflow.flush_trace_async_logging()
+feedback = AgentFeedback(Settings(raters="anyone", wait_seconds=0.0))
+feedback.submit(trace_id=span.trace_id, value=False, user_id="ann@example.com")
+print(span.trace_id)
+"""
+
+
+@pytest.mark.parametrize("script", [TURN_AND_RATING, RATING_ALONE])
+def test_a_script_delivers_as_it_ends(tracking: Tracking, tmp_path: Path, script: str) -> None:
+    """Where Python itself ends the process, what waits is delivered first."""
     ran = subprocess.run(
         [sys.executable, "-c", script],
         env=environment(tracking, tmp_path),

@@ -1,6 +1,7 @@
 """Finished traces on their way into MLflow."""
 
 import threading
+from contextlib import nullcontext
 
 import mlflow
 import pytest
@@ -21,11 +22,15 @@ def late_export(tracking: Tracking, monkeypatch: pytest.MonkeyPatch) -> Tracking
     return tracking
 
 
-def test_a_trace_is_stored_once_its_span_has_ended(late_export: Tracking) -> None:
-    """A turn may end before its span does: the export waits for that, and for nothing else."""
+@pytest.mark.parametrize("inner", [False, True])
+def test_a_trace_is_stored_once_its_root_has_ended(late_export: Tracking, inner: bool) -> None:
+    """A turn may end before its trace does: the export waits for that, and for nothing else."""
     export = PromptExport(Guard())
-    with mlflow.start_span("outer") as span:
-        export.soon(ActiveTrace())
+    with mlflow.start_span("root") as span:
+        with mlflow.start_span("inner") if inner else nullcontext():
+            trace = ActiveTrace()
+        assert not trace.is_complete
+        export.soon(trace)
         assert late_export.traces() == []
     stored = eventually(late_export.traces, "the trace was not exported")
     assert [trace.info.trace_id for trace in stored] == [span.trace_id]

@@ -42,7 +42,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 def service(ledger: Ledger, store: FakeStore, tmp_path: Path) -> Iterator[Service]:
     """Build the operations between the ledger and the FAKE store."""
     delivery = Delivery(DeliveryQueue(ledger), store, is_open=lambda _: False, retention_days=30)
-    made = Service(settings_in(tmp_path), ledger, store, delivery, Guard())
+    made = Service(settings_in(tmp_path), ledger, store, delivery, Guard(), began=delivery.start)
     yield made
     delivery.stop()
     made.close()
@@ -118,3 +118,17 @@ def test_a_correction_stays_when_its_thumb_goes(service: Service, store: FakeSto
     for each in gone.awaited:
         each.result(60)
     assert [found.name for found in store.traces[KEY.trace_id].values()] == [CORRECTION]
+
+
+def test_what_correction_stays_is_not_said_where_nobody_can_tell(
+    service: Service, store: FakeStore
+) -> None:
+    """MLflow alone knew the answer, and goes away amid the withdrawal."""
+    store.traces[KEY.trace_id] = {"a-1": assessment("a-1", metadata=mark())}
+
+    def go_away(call: str) -> None:
+        store.away = store.calls.count("look") > 1  # whose answer it is was still told
+
+    store.meanwhile = go_away
+    (receipt,) = service.withdraw(TARGET, ANN).receipts()
+    assert (receipt.correction, receipt.is_correction_known) == (None, False)

@@ -1,5 +1,6 @@
 """A real uvicorn inside the test process."""
 
+import asyncio
 import contextlib
 import socket
 import threading
@@ -14,6 +15,16 @@ _START_SECONDS = 60.0
 _GRACE_SECONDS = 2
 
 
+class _Server(uvicorn.Server):
+    """Leaves no connection open: one that outlives the server's grace is nobody's afterwards."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+        await asyncio.sleep(0)
+
+
 @contextlib.contextmanager
 def serving(app: ASGIApp) -> Iterator[str]:
     """Run the app on a free loopback port and give its base URL; stopped at the end."""
@@ -24,7 +35,7 @@ def serving(app: ASGIApp) -> Iterator[str]:
         ws="none",
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
-    server = uvicorn.Server(config)
+    server = _Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         # asyncio does this for sockets that it opens itself; without it every answer takes 40 ms.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
