@@ -77,7 +77,8 @@ async def test_a_draft_goes_along_to_the_trace_id(ann: Visitor) -> None:
         await down(rating).click()
         await expect(comment(rating)).to_have_value(label)
         await rating.evaluate(
-            "(e) => { e.setAttribute('client-request-id', 'turn-1'); e.removeAttribute('trace-id') }"
+            "(e) => {"
+            " e.setAttribute('client-request-id', 'turn-1'); e.removeAttribute('trace-id') }"
         )
 
 

@@ -16,11 +16,11 @@ from tests.support.rating import Site, opened_site, settings_in
 STATIC = Path(__file__).parents[2] / "agent_feedback" / "static"
 SCRIPTS = sorted(STATIC.rglob("*.js"))
 TYPES = (STATIC / "agent-feedback.d.ts").read_text()
-MOST_BYTES = 13_500
+MOST_BYTES = 14_500
 LONGEST_SCRIPT = 350
 
 
-def test_it_weighs_less_than_13_and_a_half_kilobytes() -> None:
+def test_it_weighs_less_than_14_and_a_half_kilobytes() -> None:
     """All that a page loads, as it is served, each file gzipped for itself."""
     sizes = {path.name: len(gzip.compress(path.read_bytes(), 9)) for path in SCRIPTS}
     assert sum(sizes.values()) < MOST_BYTES, sizes
