@@ -1,6 +1,6 @@
 """Whose a draft is and what may change it: other tabs, other people, another name, an undo."""
 
-from playwright.async_api import Route, expect
+from playwright.async_api import Locator, Route, expect
 
 from tests.component.conftest import IN_BROWSER, Visitor
 from tests.component.host import Host
@@ -59,27 +59,44 @@ async def test_undo_is_gone_once_a_comment_was_salvaged(ann: Visitor) -> None:
     await expect(undo(rating)).to_be_hidden()
 
 
-async def test_a_draft_goes_along_to_the_trace_id(ann: Visitor) -> None:
-    """The same answer gets its other name; a change to another request takes nothing along."""
-    ann.may_lose_network = True  # the server knows no such request
-    page = await ann.open('<agent-feedback client-request-id="turn-1"></agent-feedback>')
+BECOMES = """(element, names) => {
+    for (const [name, value] of Object.entries(names)) element.setAttribute(name, value);
+}"""
+
+
+async def typed_by_request_id(ann: Visitor, client_request_id: str) -> Locator:
+    """Show an answer by its request's id, rate it, and type a comment that is not sent."""
+    page = await ann.open(
+        f'<agent-feedback client-request-id="{client_request_id}"></agent-feedback>'
+    )
     rating = page.locator("agent-feedback")
     await ready(rating)
     await down(rating).click()
+    await saved(rating)
     await comment(rating).fill("Too short.")
-    other, trace_id = stored_trace(), stored_trace()
-    for script, target, label in (
-        ("e.setAttribute('client-request-id', 'turn-2')", other, ""),
-        ("0", trace_id, "Too short."),
-    ):
-        await rating.evaluate(f"(e, id) => {{ e.setAttribute('trace-id', id); {script}; }}", target)
-        await ready(rating)
-        await down(rating).click()
-        await expect(comment(rating)).to_have_value(label)
-        await rating.evaluate(
-            "(e) => {"
-            " e.setAttribute('client-request-id', 'turn-1'); e.removeAttribute('trace-id') }"
-        )
+    return rating
+
+
+async def test_a_draft_goes_along_to_the_trace_id(ann: Visitor) -> None:
+    """The same answer gets its other name, and what was typed is still there."""
+    trace_id = stored_trace(client_request_id="turn-1")
+    rating = await typed_by_request_id(ann, "turn-1")
+    await rating.evaluate(BECOMES, {"trace-id": trace_id})
+    await expect(more(rating)).to_have_text("Continue your draft")
+    await more(rating).click()
+    await expect(comment(rating)).to_have_value("Too short.")
+
+
+async def test_a_draft_goes_to_no_other_answer(ann: Visitor) -> None:
+    """A page that goes on to another request and its trace takes nothing along."""
+    stored_trace(client_request_id="turn-1")
+    other = stored_trace(client_request_id="turn-2")
+    rating = await typed_by_request_id(ann, "turn-1")
+    await rating.evaluate(BECOMES, {"trace-id": other, "client-request-id": "turn-2"})
+    await ready(rating)
+    await down(rating).click()
+    await saved(rating)
+    await expect(comment(rating)).to_have_value("")
 
 
 async def test_a_server_that_names_its_time_is_not_asked_before(ann: Visitor, host: Host) -> None:
