@@ -91,7 +91,7 @@ $(READY): $(RUNS)
 # an index, and where there is no uv or it fails, pip does it.
 COMMA := ,
 define install
-{ { ! $(PIP) config list | grep 'index-url=' >/dev/null && \
+{ { ! $(PIP) config list | grep '[.]index-url=' >/dev/null && \
     $(PIP) install --quiet uv -c constraints.txt && \
     $(BIN)/uv pip install --quiet --python $(BIN)/python -e '$(1)' -c constraints.txt; } || { \
     echo "Installing with pip, which is slower ..." && \
