@@ -1,5 +1,6 @@
 """The clean rooms' own judgement: what they let pass, and what they do not."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -93,7 +94,7 @@ class TestVerdict:
         code: int,
         line: str,
     ) -> None:
-        """The last line counts, a failure says why, and `make` hears of it."""
+        """The last line counts, the one before says how long it took, and `make` hears of it."""
 
         def first() -> None:
             if why:
@@ -103,8 +104,9 @@ class TestVerdict:
             clean_rooms, "_checks", lambda folder: {"first": first, "second": lambda: None}
         )
         assert clean_rooms.main() == code
-        *_, second, last = capsys.readouterr().out.splitlines()
+        *_, second, total, last = capsys.readouterr().out.splitlines()
         assert second.startswith("second: passed")
+        assert total.endswith(" s of 360 s")
         assert last == line
 
     def test_a_command_that_fails_is_a_failure(self, tmp_path: Path) -> None:
@@ -123,7 +125,7 @@ class TestVerdict:
         monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
         inside = Room(tmp_path / "bin" / "python", tmp_path).environment()
         assert not {"PYTHONPATH", "MLFLOW_TRACKING_URI"} & inside.keys()
-        assert inside["PATH"].startswith(f"{tmp_path}/bin:")
+        assert inside["PATH"] == f"{tmp_path}/bin:{os.defpath}"
 
 
 class TestServedApp:
