@@ -62,16 +62,12 @@ def taken(name: str, owner: object) -> str:
     )
 
 
-def refusal(owner: object, *, is_agent_server: bool) -> str | None:
-    """What makes mounting pointless for certain, in one sentence; ``None`` where nothing does.
+def refusal(owner: object) -> str | None:
+    """Why mounting on MLflow's server, which has no other handlers, is pointless for certain.
 
-    Args:
-        owner: The ``AgentFeedback`` that is mounted.
-        is_agent_server: It is mounted on MLflow's server, which has no other handlers.
+    One sentence; ``None`` where it makes sense.
     """
     found = {whose(name, owner) for name in _NAMES}
-    if not is_agent_server:
-        return None
     if Whose.ANOTHERS in found:
         return f"{_TWO_OBJECTS}."
     if found == {Whose.NOBODYS}:

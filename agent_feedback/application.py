@@ -150,7 +150,8 @@ class Application:
         still holds in memory then is gone, and the ratings of it with it.
         """
         if not self._has_lifespan:
-            self._export.soon(trace)
+            with self.guard.protect("exporting a trace at once"):
+                self._export.soon(trace)
 
     def status(self) -> dict[str, Any]:
         """How delivery is doing, for operators."""

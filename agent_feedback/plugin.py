@@ -139,8 +139,7 @@ class AgentFeedback:
             )
         if app in self._mounted:
             raise ConfigurationError("This app has feedback already: mount it once.")
-        refused = adoption.refusal(self, is_agent_server=isinstance(server, AgentServer))
-        if refused:
+        if isinstance(server, AgentServer) and (refused := adoption.refusal(self)):
             raise ConfigurationError(refused)
         self._attach(app, lambda: adoption.complaints(self))
 

@@ -13,7 +13,8 @@ import yaml
 
 from tools import clean_rooms
 from tools.clean_rooms import Room, check_wheel, declared_environment, package_files
-from tools.served_app import Failed, ask_and_rate, free_port, serving
+from tools.processes import free_port
+from tools.served_app import Failed, ask_and_rate, serving
 
 WHOLE = package_files()
 DESCRIPTION = "mlflow_agent_feedback-0.1.0.dist-info/METADATA"

@@ -9,8 +9,8 @@ import pytest
 from examples.agent_app.documents import DocumentPages
 from examples.agent_app.mlflow_ui import MlflowUi
 from tests.support.fake_workspace import FakeWorkspace
-from tests.support.loopback import free_port
 from tests.support.mlflow_store import MlflowServer, tracking_at
+from tools.processes import free_port
 
 PAGE = "traces?selectedEvaluationId={trace_id}"
 

@@ -5,7 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,8 +17,9 @@ import uvicorn
 from examples.agent_app.__main__ import AnnouncingServer
 from examples.agent_app.environment import PROJECT, read_address, take_port
 from examples.agent_app.mlflow_pages import MlflowPages, free_port, port_to_try
-from tests.support import loopback
+from tests.agent.hosting import eventually
 from tests.support.example_app import ExampleApp, running_example_app
+from tools import processes
 
 VARIABLE = "AGENT_APP_MLFLOW_PAGES"
 # A crowded machine starts MLflow's server in a minute and more.
@@ -42,10 +42,7 @@ def taken_port() -> Iterator[int]:
 
 def wait_until(holds: Callable[[], object]) -> None:
     """Wait for it; what never comes is a failure."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+    eventually(holds, "it did not come", within_seconds=PATIENCE_SECONDS)
 
 
 class TestPort:
@@ -105,7 +102,7 @@ class TestWhetherThereArePages:
     def test_a_taken_port_is_left_to_who_has_it(self, taken_port: int) -> None:
         """The pages go to another port then, and to the usual one when it is free."""
         assert free_port(taken_port) not in (taken_port, 0)
-        free = loopback.free_port()
+        free = processes.free_port()
         assert free_port(free) == free
 
     async def test_the_app_answers_before_they_start(

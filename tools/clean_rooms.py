@@ -21,7 +21,8 @@ from zipfile import ZipFile
 
 import yaml
 
-from tools.served_app import Failed, Served, ask_and_rate, free_port, serving
+from tools.processes import free_port
+from tools.served_app import Failed, Served, ask_and_rate, serving
 
 PROJECT = Path(__file__).resolve().parents[1]
 DOCUMENTS_AND_EXAMPLE = ("README.md", "docs", "examples")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import socket
 import subprocess
 import time
 import urllib.error
@@ -14,6 +13,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from tools.processes import stop
 
 # The first import in a fresh environment compiles hundreds of modules.
 _START_SECONDS = 180.0
@@ -47,12 +48,6 @@ class App:
 Served = AbstractContextManager[App]
 
 
-def free_port() -> int:
-    """A port of this machine that nothing listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
 def serving(
     command: Sequence[str], folder: Path, environment: Mapping[str, str], port: int
@@ -69,12 +64,7 @@ def serving(
             raise Failed(f"{' '.join(command)} ended:\n{app.log.read_text()}")
         yield app
     finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process, _STOP_SECONDS)
 
 
 def ask_and_rate(app: App, route: str, question: Mapping[str, Any]) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 
 from tests.agent.hosting import Host, eventually
-from tests.support.loopback import free_port
 from tests.support.mlflow_store import Tracking
+from tools.processes import free_port
 
 SLOW_AGENT = "tests.agent.slow_agent:app"
 SLOW_AGENT_INSIDE = "tests.agent.slow_agent:outer"

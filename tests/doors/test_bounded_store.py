@@ -20,7 +20,7 @@ from agent_feedback.doors.bounded_store import bounded_store
 from agent_feedback.model import Content, Rating
 from tests.conftest import Serve
 from tests.support.ledgers import KEY
-from tests.support.loopback import free_port
+from tools.processes import free_port
 
 RATING = Rating(KEY, Content(True), "a-1")
 CALLS: dict[str, Callable[[Assessments], object]] = {

@@ -10,8 +10,8 @@ from mlflow.tracing.provider import _MLFLOW_TRACE_USER_DESTINATION
 from mlflow.tracking import fluent
 
 from agent_feedback.doors.experiment import active_experiment, choose_experiment_of_environment
-from tests.support.loopback import free_port
 from tests.support.mlflow_store import MlflowServer, Tracking
+from tools.processes import free_port
 
 Name = Callable[[str], None]
 

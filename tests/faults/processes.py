@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.loopback import free_port
+from tools.processes import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 _START_SECONDS = 180.0

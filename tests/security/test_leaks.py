@@ -16,8 +16,8 @@ from agent_feedback.identity import token_directory
 from tests.security.attacks_input import TRACE_IDS
 from tests.security.world import Scene, World, person
 from tests.support.fake_workspace import FakeWorkspace
-from tests.support.loopback import free_port
 from tests.support.rating import BOB, eventually
+from tools.processes import free_port
 
 TOKEN = "dapi-canary-token"
 VICTIM = "canary-victim@example.com"

@@ -6,15 +6,14 @@ import shlex
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.documents import PROJECT, block
-from tests.support.loopback import free_port
+from tests.support.processes import wait_until_it_says
+from tools.processes import free_port, stop
 
-_START_SECONDS = 100.0
 _STOP_SECONDS = 15.0
 _OURS = ("AGENT_FEEDBACK_", "DATABRICKS_", "MLFLOW_")
 
@@ -71,16 +70,7 @@ def _running(words: list[str], folder: Path, environment: dict[str, str]) -> Ite
             stdin=subprocess.DEVNULL,
         )
     try:
-        deadline = time.monotonic() + _START_SECONDS
-        while "Uvicorn running on" not in log.read_text():
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"the documents' server did not start:\n{log.read_text()}")
-            time.sleep(0.1)
+        wait_until_it_says("Uvicorn running on", log, process, "the documents' server")
         yield
     finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        stop(process, _STOP_SECONDS)

@@ -14,12 +14,11 @@ from mlflow import MlflowClient
 from mlflow.entities import Feedback, Trace
 from mlflow.exceptions import MlflowException
 
-from tests.support.loopback import free_port
 from tests.support.mlflow_store import whole_trace
+from tests.support.processes import wait_until_it_says
+from tools.processes import free_port, stop
 
 PROJECT = Path(__file__).resolve().parents[2]
-# Importing MLflow takes seconds on an idle machine, and a minute on a crowded one.
-_START_SECONDS = 100.0
 # Longer than the app's own grace for open streams.
 _STOP_SECONDS = 15.0
 _INHERITED = ("AGENT_FEEDBACK_", "AGENT_APP_", "DATABRICKS_", "MLFLOW_", "OPENAI_", "PG", "PORT")
@@ -103,11 +102,11 @@ def running_example_app(
             stdin=subprocess.DEVNULL,
         )
     try:
-        _wait_until_it_says(url, log, process)
+        wait_until_it_says(f"rate the answer at {url}", log, process, "the example app")
         tracking_uri = variables.get("MLFLOW_TRACKING_URI") or f"sqlite:///{stores}/mlflow.db"
         yield ExampleApp(url, tracking_uri, log, process)
     finally:
-        _stop(process)
+        stop(process, _STOP_SECONDS)
 
 
 def _place(port: int, stores: Path) -> dict[str, str]:
@@ -118,20 +117,3 @@ def _place(port: int, stores: Path) -> dict[str, str]:
 
 def _environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(_INHERITED)}
-
-
-def _wait_until_it_says(text: str, log: Path, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while f"rate the answer at {text}" not in log.read_text():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"the example app did not start:\n{log.read_text()}")
-        time.sleep(0.1)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(_STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

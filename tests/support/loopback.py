@@ -1,17 +1,9 @@
 """Keeps the tests on this machine."""
 
 import ipaddress
-import socket
 import sys
 
 _LOOPBACK_NAMES = frozenset({"", "localhost", "localhost."})
-
-
-def free_port() -> int:
-    """Return a TCP port on loopback that nothing listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def refuse_other_hosts() -> None:

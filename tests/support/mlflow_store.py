@@ -19,7 +19,7 @@ import mlflow
 from mlflow.entities import Trace
 from mlflow.tracking import _tracking_service
 
-from tests.support.loopback import free_port
+from tools.processes import free_port
 
 _SERVER_START_SECONDS = 120.0
 _STOP_SECONDS = 60.0

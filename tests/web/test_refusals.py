@@ -14,7 +14,6 @@ from agent_feedback.model import StoredTrace
 from agent_feedback.service import waiting as waits
 from tests.support.clocks import AttemptsClock
 from tests.support.fake_workspace import FakeWorkspace
-from tests.support.loopback import free_port
 from tests.support.rating import (
     ANN,
     BOB,
@@ -26,6 +25,7 @@ from tests.support.rating import (
     held,
     stored_trace,
 )
+from tools.processes import free_port
 
 pytestmark = pytest.mark.usefixtures("tracking")
 
