@@ -137,8 +137,11 @@ async def test_nobody_sees_anothers_draft(ann: Visitor) -> None:
     await expect(more(rating)).to_have_text("Continue your draft")
 
 
-async def test_a_page_that_learns_of_another_person_hides_the_draft(ann: Visitor) -> None:
-    """Without a reload, too: neither the text nor its undo stays for whoever signs in next."""
+async def test_a_page_that_learns_of_another_person_hides_the_draft(
+    ann: Visitor, host: Host
+) -> None:
+    """Without a reload, too: neither the text nor its undo stays for whoever signs in next, who
+    hears what was not sent also after their own ratings have been read."""
     ann.may_lose_network = True
     trace_id, other = stored_trace("anonymous"), stored_trace("anonymous")
     page = await ann.open(component(trace_id) + component(other))
@@ -153,9 +156,13 @@ async def test_a_page_that_learns_of_another_person_hides_the_draft(ann: Visitor
     await up(rating).click()
     await expect(rating.get_by_role("status")).to_contain_text("Not sent yet")
     await ann.sign_in(BOB)
+    host.are_readings_held = True
     await ann.context.set_offline(False)
     await says(rating, "Not sent: someone else is signed in now.")
+    await pressed(down(rating), True)
+    host.are_readings_held = False
     await pressed(down(rating), False)
+    await says(rating, "Not sent: someone else is signed in now.")
     for each in (rating, second):
         await down(each).click()
         await expect(comment(each)).to_have_value("")

@@ -156,10 +156,11 @@ export class Answer {
     if (this.#underWay.size || this.#showWaiting()) return undefined;
     const isOurs = ({ name, revision }) =>
       name === this.#receipt?.name && revision === this.#receipt.revision;
-    const { state: before } = this.status;
+    const { state: before, note } = this.status;
     // The server may have changed the text that it saved.
     const told = (same(this.slots, shown) || (before === "pending" && ratings.some(isOurs))) && before;
-    if (["failed", "saved"].includes(told)) return this.#show();
+    // What a former person did not send is news to this one, whatever they have rated.
+    if (["failed", "saved"].includes(told) || note === "someoneElse") return this.#show();
     let state = told === "pending" ? "saved" : "ready";
     if (ratings.some(({ status }) => status === "pending")) state = "pending";
     return this.#tell({ state, note: state });
