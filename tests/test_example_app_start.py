@@ -164,6 +164,9 @@ class TestPagesBesideTheApp:
         ]
         assert set(listening) == {"127.0.0.1"}
 
+        (keeper,) = psutil.Process(app.process.pid).children()
+        for number in (signal.SIGINT, signal.SIGTERM):  # meant for the app: `pkill -f agent_app`
+            keeper.send_signal(number)
         app.process.send_signal(signal.SIGKILL)
         wait_until(lambda: not any(map(is_alive, beside)))
 

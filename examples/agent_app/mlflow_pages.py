@@ -126,9 +126,12 @@ def keep(folder: Path, command: Sequence[str]) -> None:
     """Run the command in the folder until standard input ends; then end all that it started."""
     os.nice(_NICENESS)
     server = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL)
+    # Not before: the server would inherit it. Only the pipe ends this process, lest the server stay
+    # behind where somebody ends "everything of the app's" by name.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_after, args=(server,), daemon=True).start()
     sys.stdin.buffer.read()
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.killpg(0, signal.SIGTERM)
     time.sleep(_GOODBYE_SECONDS)
     os.killpg(0, signal.SIGKILL)
