@@ -1,22 +1,34 @@
-"""Durable, owned, exactly-once ratings for agents behind MLflow's agent server."""
+"""Durable, owned, exactly-once ratings for agents behind MLflow's agent server.
 
-from agent_feedback.errors import (
-    ConfigurationError,
-    FeedbackError,
-    IdentityMalformed,
-    IdentityRefused,
-    IdentityRequired,
-    InvalidFeedback,
-    NotAllowed,
-    RateLimited,
-    RatingNotFound,
-    TraceNotFound,
-    Unavailable,
-)
-from agent_feedback.model import Turn
-from agent_feedback.namesake import warn_of_namesake
-from agent_feedback.plugin import AgentFeedback
-from agent_feedback.settings import Settings
+Names are imported when they are first used: the command line and readers of the ledger need no
+MLflow, whose import takes seconds.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from agent_feedback.package_conflict import warn_of_package_conflict
+
+if TYPE_CHECKING:
+    from agent_feedback.errors import (
+        ConfigurationError,
+        FeedbackError,
+        IdentityMalformed,
+        IdentityRefused,
+        IdentityRequired,
+        InvalidFeedback,
+        NotAllowed,
+        RateLimited,
+        RatingNotFound,
+        TraceNotFound,
+        Unavailable,
+    )
+    from agent_feedback.model import Rating, Turn
+    from agent_feedback.plugin import AgentFeedback
+    from agent_feedback.service.receipts import Receipt
+    from agent_feedback.settings import Settings
 
 __all__ = [
     "AgentFeedback",
@@ -28,11 +40,34 @@ __all__ = [
     "InvalidFeedback",
     "NotAllowed",
     "RateLimited",
+    "Rating",
     "RatingNotFound",
+    "Receipt",
     "Settings",
     "TraceNotFound",
     "Turn",
     "Unavailable",
 ]
 
-warn_of_namesake()
+_MODULES = {
+    "AgentFeedback": "plugin",
+    "Rating": "model",
+    "Receipt": "service.receipts",
+    "Settings": "settings",
+    "Turn": "model",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_MODULES.get(name, 'errors')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
+
+
+warn_of_package_conflict()

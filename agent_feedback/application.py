@@ -11,20 +11,20 @@ from contextvars import ContextVar
 from dataclasses import asdict
 from typing import Any
 
-from agent_feedback.agent.capture import Capture
-from agent_feedback.agent.exchange import Current
 from agent_feedback.agent.turns import Turns
-from agent_feedback.delivery.delivery import Delivery
-from agent_feedback.doors.active_trace import ActiveTrace
-from agent_feedback.doors.assessments import Assessments
-from agent_feedback.doors.experiment import choose_experiment_of_environment
-from agent_feedback.doors.trace_export import PromptExport, export_finished_traces
+from agent_feedback.agent.wire.request_context import CurrentRequest
+from agent_feedback.agent.wrappers import Wrappers
+from agent_feedback.delivery.dispatcher import Dispatcher
 from agent_feedback.errors import ConfigurationError, Unavailable
 from agent_feedback.guard import Guard
-from agent_feedback.identity.callers import Callers
-from agent_feedback.ledger.delivery_queue import DeliveryQueue
+from agent_feedback.identity.resolver import IdentityResolver
 from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.ledger.statistics import delivery_statistics
+from agent_feedback.mlflow_client.active_trace import ActiveTrace
+from agent_feedback.mlflow_client.assessments import Assessments
+from agent_feedback.mlflow_client.experiment import choose_experiment_of_environment
+from agent_feedback.mlflow_client.search import TraceSearch
+from agent_feedback.mlflow_client.trace_export import PromptExport, export_finished_traces
 from agent_feedback.service.service import Service
 from agent_feedback.service.waiting import Waiting
 from agent_feedback.settings import Settings
@@ -51,12 +51,13 @@ class Application:
         self._on_databricks_apps = "DATABRICKS_APP_NAME" in os.environ
         guard = self.guard = Guard()
         self._ledger = Ledger(settings.ledger_url)
-        self._queue = DeliveryQueue(self._ledger)
         store = Assessments(ledger_id=self._ledger.identity)
-        self.callers = Callers(settings, guard, on_databricks_apps=self._on_databricks_apps)
+        self.resolver = IdentityResolver(
+            settings, guard, on_databricks_apps=self._on_databricks_apps
+        )
         self.turns = Turns(
             self._ledger,
-            self.callers,
+            self.resolver,
             guard,
             began=self._began,
             ended=self._turn_ended,
@@ -64,18 +65,24 @@ class Application:
         self._export = PromptExport(guard)
         self._has_lifespan = False
         self._is_running = False
-        self._delivery = Delivery(
-            self._queue,
+        self._dispatcher = Dispatcher(
+            self._ledger.queue,
             store,
             is_open=self.turns.is_open,
             retention_days=settings.retention_days,
         )
         self.service = Service(
-            settings, self._ledger, store, self._delivery, guard, began=self._began
+            settings,
+            self._ledger,
+            store,
+            TraceSearch(),
+            self._dispatcher,
+            guard,
+            began=self._began,
         )
         self.waiting = Waiting(settings.unknown_wait_seconds, settings.wait_seconds)
-        self.current: Current = ContextVar("agent_feedback_exchange", default=None)
-        self.capture = Capture(
+        self.current: CurrentRequest = ContextVar("agent_feedback_request", default=None)
+        self.wrappers = Wrappers(
             self.turns, self.current, guard, expose_errors=settings.expose_errors
         )
 
@@ -94,7 +101,7 @@ class Application:
             choose_experiment_of_environment()
         self._has_lifespan = self._is_running = True
         self.warn_of_configuration()
-        self._delivery.start()
+        self._dispatcher.start()
 
     def warn_of_configuration(self) -> None:
         """Say what will surprise whoever runs this app: once at its start."""
@@ -126,7 +133,7 @@ class Application:
         # memory ends with it: traces, and so the ratings that wait for them.
         with self.guard.protect("exporting the last traces"):
             export_finished_traces(_EXPORT_SECONDS)
-        self._delivery.stop(max(0.0, until - time.monotonic()))
+        self._dispatcher.stop(max(0.0, until - time.monotonic()))
         self.service.close()
         self._ledger.close(_LEDGER_SECONDS)
         self._has_lifespan = self._is_running = False
@@ -138,7 +145,7 @@ class Application:
         if self._is_running:
             return
         with self.guard.protect("starting delivery"):
-            self._delivery.start()
+            self._dispatcher.start()
             self._is_running = True
             # Not a bound method: it would keep every application alive to the process's end.
             atexit.register(_stop_at_exit, weakref.ref(self))
@@ -156,7 +163,7 @@ class Application:
     def status(self) -> dict[str, Any]:
         """How delivery is doing, for operators."""
         return asdict(delivery_statistics(self._ledger)) | {
-            "mlflow": "away" if self._delivery.is_away else "ok",
+            "mlflow": "away" if self._dispatcher.is_away else "ok",
             "durability": "until_redeploy" if self._is_ephemeral() else "durable",
         }
 

@@ -7,6 +7,8 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from agent_feedback.log_throttle import LogThrottle
+
 logger = logging.getLogger(__name__)
 
 
@@ -14,7 +16,7 @@ class Guard:
     """Swallows what goes wrong in our part of an answer, and logs each kind of it once."""
 
     def __init__(self) -> None:
-        self._logged: set[str] = set()
+        self._throttle = LogThrottle()
 
     @contextmanager
     def protect(self, what: str) -> Iterator[None]:
@@ -26,8 +28,7 @@ class Guard:
 
     def log_once(self, message: str, error: Exception | None = None) -> None:
         """Log ``message``, and where ``error`` came from, once in all."""
-        if message not in self._logged:
-            self._logged.add(message)
+        if self._throttle.allows(message):
             origin = f"\n{origin_of(error)}" if error is not None else ""
             logger.warning("agent_feedback: %s%s", message, origin)
 

@@ -1,4 +1,4 @@
-"""The face: builds the parts of one application's feedback, and mounts them."""
+"""What users call: registers handlers, mounts the routes, and offers the operations in Python."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from fastapi import FastAPI
 from mlflow.genai import agent_server
 from mlflow.genai.agent_server import AgentServer
 
-from agent_feedback import adoption
-from agent_feedback.agent.exchange import ExchangeMiddleware
+from agent_feedback import handler_registry
+from agent_feedback.agent.wire.middleware import AgentRoutesMiddleware
 from agent_feedback.application import Application
+from agent_feedback.environment_variables import check_variables
 from agent_feedback.errors import ConfigurationError
 from agent_feedback.identity.headers import normalise
-from agent_feedback.life import Life
+from agent_feedback.lifecycle import Lifecycle
 from agent_feedback.model import Identity, Turn
 from agent_feedback.service.forms import RatingForm
 from agent_feedback.service.receipts import Receipt, Submission
 from agent_feedback.service.targets import Target
 from agent_feedback.settings import Settings
-from agent_feedback.variables import check_variables
 from agent_feedback.web.cross_origin import CrossOriginMiddleware
 from agent_feedback.web.lifespan import LifespanMiddleware
 from agent_feedback.web.routes import Routes
@@ -81,7 +81,7 @@ class AgentFeedback:
         Raises:
             ConfigurationError: there is an invoke handler already, or this can be none.
         """
-        wrap = self._parts.capture.invoke
+        wrap = self._parts.wrappers.invoke
         return self._decorator("invoke", agent_server.invoke, wrap, handler)  # type: ignore[no-any-return]
 
     @overload
@@ -97,7 +97,7 @@ class AgentFeedback:
         Raises:
             ConfigurationError: there is a stream handler already, or this can be none.
         """
-        wrap = self._parts.capture.stream
+        wrap = self._parts.wrappers.stream
         return self._decorator("stream", agent_server.stream, wrap, handler)  # type: ignore[no-any-return]
 
     def _decorator(
@@ -110,11 +110,11 @@ class AgentFeedback:
         if handler is None:
             return partial(self._decorator, name, register, wrap)
         registered = wrap(handler)
-        adoption.sign(registered, self, handler)
+        handler_registry.sign(registered, self, handler)
         try:
             register()(registered)
         except ValueError:
-            raise ConfigurationError(adoption.taken(name, self)) from None
+            raise ConfigurationError(handler_registry.taken(name, self)) from None
         return handler
 
     # -- mounting -----------------------------------------------------------------------------
@@ -139,9 +139,9 @@ class AgentFeedback:
             )
         if app in self._mounted:
             raise ConfigurationError("This app has feedback already: mount it once.")
-        if isinstance(server, AgentServer) and (refused := adoption.refusal(self)):
+        if isinstance(server, AgentServer) and (refused := handler_registry.refusal(self)):
             raise ConfigurationError(refused)
-        self._attach(app, lambda: adoption.complaints(self))
+        self._attach(app, lambda: handler_registry.complaints(self))
 
     def app(self) -> FastAPI:
         """An app with the feedback routes and no agent: a sidecar for agents elsewhere."""
@@ -156,7 +156,7 @@ class AgentFeedback:
 
     def _attach(self, app: FastAPI, complaints: Callable[[], Iterable[str]]) -> None:
         parts = self._parts
-        routes = Routes(parts.service, parts.callers, parts.settings, parts.waiting, parts.status)
+        routes = Routes(parts.service, parts.resolver, parts.settings, parts.waiting, parts.status)
         chosen = parts.settings
         try:
             app.add_middleware(
@@ -164,8 +164,8 @@ class AgentFeedback:
                 prefix=chosen.prefix,
                 allowed_origins=chosen.allowed_origins,
             )
-            app.add_middleware(ExchangeMiddleware, current=parts.current)
-            life = Life(parts, app, complaints)
+            app.add_middleware(AgentRoutesMiddleware, current=parts.current)
+            life = Lifecycle(parts, app, complaints)
             app.add_middleware(LifespanMiddleware, hooks=life)
         except RuntimeError:
             raise ConfigurationError("Mount feedback before the app has started.") from None

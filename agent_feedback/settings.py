@@ -31,7 +31,7 @@ _SECRET_HEADERS = {
     "proxy-authorization",
     "x-forwarded-access-token",
 }
-LONGEST_REASON = 100
+MAX_REASON = 100
 _GREATEST = 1_000_000  # far from what a clock, a timer or a column cannot hold
 _KIND = "kind"
 _SIGNALS = ("copy", "regenerate", "stop")
@@ -139,8 +139,8 @@ class Settings:
                 not set(_RESERVED) & set(self.dimensions)
             ),
             f"scale must be 2 to {_GREATEST:,} stars.": 2 <= self.scale <= _GREATEST,
-            f"reasons must have 1 to {LONGEST_REASON} characters each.": all(
-                0 < len(reason) <= LONGEST_REASON for reason in self.reasons
+            f"reasons must have 1 to {MAX_REASON} characters each.": all(
+                0 < len(reason) <= MAX_REASON for reason in self.reasons
             ),
             'raters must be "asker" or "anyone".': self.raters in get_args(Raters),
             f"implicit_signals must be among {', '.join(_SIGNALS)}.": (

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Final
+
+MAX_NAME_LENGTH: Final = 250
+"""Characters that a person's or a session's name may have, here and in the ledger: MLflow's limits
+for an assessment's ``source_id`` and for a value of a trace's metadata."""
 
 # Embeddings, overrides and isolates, with their ends. Marks that only say which way a text runs
 # (U+200E, U+200F, U+061C) belong to Arabic and Hebrew and stay.
 _BIDIRECTIONAL = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-_BEGINS_FORMULA = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
 
 
 def clean(text: str, longest: int | None = None) -> str:
@@ -24,18 +28,10 @@ def clean(text: str, longest: int | None = None) -> str:
     return normal if longest is None or len(normal) <= longest else kept
 
 
-def is_name(text: str, longest: int) -> bool:
-    """Whether ``text`` can name something, in every store: not empty, not long, all visible."""
+def is_name(text: str) -> bool:
+    """Whether every store can keep ``text`` as a name: not empty, not long, all of it visible."""
     fine = text.isprintable() or not any(map(_is_unwanted, text))  # the quick question first
-    return fine and 0 < len(text) <= longest
-
-
-def spreadsheet_safe(text: str) -> str:
-    """``text`` for a cell of a CSV file: what a spreadsheet would run as a formula is quoted.
-
-    Every export of what people typed passes through here (OWASP, "CSV Injection").
-    """
-    return f"'{text}" if text.lstrip(" ")[:1] in _BEGINS_FORMULA else text
+    return fine and 0 < len(text) <= MAX_NAME_LENGTH
 
 
 def _is_unwanted(character: str) -> bool:

@@ -16,15 +16,15 @@ class DaemonThreads:
     """A few threads that never keep their process from ending, whatever they wait for.
 
     The standard library's pool is joined when the interpreter exits: one call that hangs would
-    hold a server past its platform's patience.
+    keep a server from stopping until its platform kills it.
 
     Args:
-        most: How many threads there may be; they are started when there is work for them.
+        max_threads: How many threads there may be; they are started when there is work for them.
         name: Their name.
     """
 
-    def __init__(self, most: int, name: str) -> None:
-        self._most = most
+    def __init__(self, max_threads: int, name: str) -> None:
+        self._max_threads = max_threads
         self._name = name
         self._lock = threading.Lock()
         self._open()
@@ -36,12 +36,17 @@ class DaemonThreads:
         self._threads: list[threading.Thread] = []
         self._idle = threading.Semaphore(0)
 
+    @property
+    def waiting(self) -> int:
+        """How much work waits for a thread."""
+        return self._work.qsize()
+
     def submit(self, run: Callable[[], T]) -> Future[T]:
         """Run this on one of the threads, once one is free."""
         done: Future[T] = Future()
         with self._lock:
             self._work.put((done, run))
-            if not self._idle.acquire(blocking=False) and len(self._threads) < self._most:
+            if not self._idle.acquire(blocking=False) and len(self._threads) < self._max_threads:
                 self._threads.append(
                     threading.Thread(
                         target=_serve, args=(self._work, self._idle), name=self._name, daemon=True
@@ -75,7 +80,7 @@ def _serve(
         if done.set_running_or_notify_cancel():
             try:
                 done.set_result(run())
-            except BaseException as error:  # as the standard pool does: it is the waiting one's
+            except BaseException as error:  # as the standard pool does: whoever waits gets it
                 done.set_exception(error)
         # Not to keep alive what was asked for until the next one asks.
         del item, done, run

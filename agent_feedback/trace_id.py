@@ -17,7 +17,7 @@ _EXPERIMENT_FORM = re.compile(rf"tr-{_HEX}")
 _CATALOG_NAME = r"[\w-]{1,255}"
 _CATALOG_FORM = re.compile(rf"trace:/{_CATALOG_NAME}\.{_CATALOG_NAME}(\.{_CATALOG_NAME})?/{_HEX}")
 _BARE_FORM = re.compile(_HEX)
-LONGEST = len("trace:/") + 3 * 256 + 32
+MAX_LENGTH = len("trace:/") + 3 * 256 + 32
 
 
 def parse(text: str) -> str:
@@ -26,7 +26,7 @@ def parse(text: str) -> str:
     Raises:
         InvalidFeedback: it is anything else. The sentence does not repeat the text.
     """
-    if len(text) <= LONGEST and (
+    if len(text) <= MAX_LENGTH and (
         _EXPERIMENT_FORM.fullmatch(text)
         or _CATALOG_FORM.fullmatch(text)
         or _BARE_FORM.fullmatch(text)
@@ -59,9 +59,14 @@ def place_of(trace_id: str) -> str | None:
 
 
 def to_assessments_id(trace_id: str) -> str:
-    """The id that MLflow's assessment API takes for a trace.
+    """The id that MLflow's assessment API takes for a trace: the same, as far as we know.
 
-    The one place for this conversion. Every MLflow that we support routes both forms itself
-    (``trace:/…`` to the v4 endpoints), so the id stays as the span says it.
+    The one place for this conversion, should a store need one. That the id needs none was proven
+
+    - for ``tr-…`` on SQLite and on ``mlflow server``, from MLflow 3.10 on, by the tests
+      (``tests/mlflow_client/test_assessments.py``);
+    - for ``trace:/…`` only by reading MLflow's source: its ``RestStore`` and its
+      ``DatabricksTracingRestStore`` route such ids to the v4 endpoints themselves. No Unity Catalog
+      was at hand to try it on; a tracking server without the v4 API answers ``ENDPOINT_NOT_FOUND``.
     """
     return trace_id

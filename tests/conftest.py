@@ -17,7 +17,7 @@ import mlflow
 from mlflow.genai.agent_server import server as agent_server
 from playwright.async_api import Browser, Page
 
-from agent_feedback.ledger import ledger
+from agent_feedback.ledger import database
 from agent_feedback.web import reachability
 from tests.support import chromium
 from tests.support.fake_workspace import FakeWorkspace, running_fake_workspace
@@ -58,7 +58,7 @@ def no_inherited_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait for a busy machine where an app would say "try again"; that has tests of its own."""
-    monkeypatch.setattr(ledger, "_PATIENCE_SECONDS", 60.0)
+    monkeypatch.setattr(database, "_PATIENCE_SECONDS", 60.0)
     monkeypatch.setattr(reachability, "_PATIENCE_SECONDS", 60.0)
 
 

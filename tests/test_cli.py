@@ -8,7 +8,6 @@ import pytest
 from click.testing import CliRunner, Result
 
 from agent_feedback.cli import main
-from agent_feedback.ledger.delivery_queue import DeliveryQueue
 from agent_feedback.ledger.ledger import Ledger
 from tests.support.ledgers import KEY, keys, rated
 
@@ -40,7 +39,7 @@ def run(monkeypatch: pytest.MonkeyPatch, ledger_url: str) -> Run:
 def stuck(ledger: Ledger) -> None:
     """Leave two of three ratings undeliverable."""
     rated(ledger, *keys(3))
-    queue = DeliveryQueue(ledger)
+    queue = ledger.queue
     for claim in queue.claim(2):
         queue.give_up(claim, "ENDPOINT_NOT_FOUND")
 
@@ -63,7 +62,7 @@ def test_a_retry_puts_back_what_was_given_up(ledger: Ledger, run: Run) -> None:
     stuck(ledger)
     assert run("retry").stdout == "2 ratings will be tried again.\n"
     assert run("retry").stdout == "0 ratings will be tried again.\n"
-    assert len(DeliveryQueue(ledger).claim(8)) == 3
+    assert len(ledger.queue.claim(8)) == 3
 
 
 @pytest.mark.parametrize("command", ["status", "retry"])

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from agent_feedback import AgentFeedback, Settings
 from agent_feedback.application import Application
 from agent_feedback.cli import main
-from agent_feedback.doors import active_trace, assessments
+from agent_feedback.mlflow_client import active_trace, assessments
 from tests.support.documents import PROJECT, block, commands
 from tests.support.mlflow_store import Tracking
 from tests.support.rating import ANN, BOB, eventually, held

@@ -8,9 +8,8 @@ from typing import Any
 
 from agent_feedback.text import is_name
 
-LONGEST_REQUEST_ID = 50  # MLflow's column
-_CLIENT_REQUEST_ID = re.compile(rf"[A-Za-z0-9._:-]{{1,{LONGEST_REQUEST_ID}}}")
-_LONGEST = 250  # MLflow's limit for a trace's metadata
+MAX_REQUEST_ID = 50  # MLflow's column
+_CLIENT_REQUEST_ID = re.compile(rf"[A-Za-z0-9._:-]{{1,{MAX_REQUEST_ID}}}")
 
 
 def is_client_request_id(value: object) -> bool:
@@ -20,12 +19,12 @@ def is_client_request_id(value: object) -> bool:
 
 def client_request_id(request: Any, headers: Mapping[str, str]) -> str | None:
     """The caller's id of the request, or ``None`` where it has none that can be kept."""
-    said = (
+    sent = (
         _get(_get(request, "custom_inputs"), "client_request_id")
         or _own(request, "client_request_id")
         or headers.get("x-client-request-id")
     )
-    return str(said) if is_client_request_id(said) else None
+    return str(sent) if is_client_request_id(sent) else None
 
 
 def session_id(request: Any, headers: Mapping[str, str]) -> str | None:
@@ -50,7 +49,7 @@ def usable_name(value: object) -> str | None:
 
     A trace whose metadata holds a NUL or a lone surrogate is refused as a whole by the database.
     """
-    return value if isinstance(value, str) and is_name(value, _LONGEST) else None
+    return value if isinstance(value, str) and is_name(value) else None
 
 
 def _get(holder: Any, name: str) -> Any:

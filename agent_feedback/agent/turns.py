@@ -1,12 +1,7 @@
-"""Turns while they run: opened before a handler's first line, closed after its last.
-
-A live turn knows its trace. It tags it, notes it in the ledger without waiting, and says at the
-end how it went, whoever ends it: the handler, its error, or a client that left.
-"""
+"""Opens turns: before a handler's first line, with what the request says of itself."""
 
 from __future__ import annotations
 
-import asyncio
 import itertools
 import os
 import threading
@@ -15,17 +10,17 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from agent_feedback.agent import request_fields
-from agent_feedback.doors.active_trace import ActiveTrace
+from agent_feedback.agent.live_turn import LiveTurn, asked_by
 from agent_feedback.guard import Guard
-from agent_feedback.identity.callers import Callers
 from agent_feedback.identity.headers import RawHeaders
-from agent_feedback.identity.token_directory import DEADLINE_SECONDS
+from agent_feedback.identity.resolver import IdentityResolver
 from agent_feedback.ledger.ledger import Ledger
-from agent_feedback.model import ANONYMOUS, Identity, Turn, TurnState
+from agent_feedback.mlflow_client.active_trace import ActiveTrace
+from agent_feedback.model import Identity, Turn
 
 
 class Turns:
@@ -33,7 +28,7 @@ class Turns:
 
     Args:
         ledger: Where turns are recorded.
-        callers: Says who sends a request.
+        resolver: Says who sends a request.
         guard: Keeps our failures from the host's answers.
         began: Called with each turn's beginning. It never fails.
         ended: Called with the trace of each turn that has ended; its span may be open still. It
@@ -43,34 +38,33 @@ class Turns:
     def __init__(
         self,
         ledger: Ledger,
-        callers: Callers,
+        resolver: IdentityResolver,
         guard: Guard,
         *,
         began: Callable[[], None],
         ended: Callable[[ActiveTrace], None],
     ) -> None:
         self._ledger = ledger
-        self._callers = callers
+        self._resolver = resolver
         self._guard = guard
         self._began = began
         self._ended = ended
-        # Not a UUID each: the system's randomness lets go of the interpreter's lock, and under
-        # load it is a while until it comes back.
+        # Not a UUID for each turn: reading the system's randomness releases the interpreter's
+        # lock, and under load it takes a while to get it back.
         self._process = (os.getpid(), uuid.uuid4().hex[:20])
         self._numbers = itertools.count()
-        self._open: Counter[str] = Counter()
-        self._lock = threading.Lock()
+        self._open = _OpenTraces()
 
     def is_open(self, trace_id: str) -> bool:
         """Whether a handler of this process still works on this trace."""
-        return self._open[trace_id] > 0
+        return trace_id in self._open
 
     def open_request(self, request: Any, headers: RawHeaders) -> LiveTurn:
         """A turn of the server's: who asks and what for comes from the request."""
         named = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
         who: Identity | Future[Identity] | None = None
         with self._guard.protect("reading who asks"):
-            who = self._callers.begin(headers)
+            who = self._resolver.start(headers)
         return self._start(
             who,
             client_request_id=request_fields.client_request_id(request, named),
@@ -108,20 +102,30 @@ class Turns:
             opened_at=int(time.time() * 1000),
         )
         if isinstance(who, Identity):
-            turn = _asked_by(turn, who)
+            turn = asked_by(turn, who)
         if turn.trace_id is None:
             self._guard.log_once(
                 "tracing made no trace (it is off, or sampled out): such answers cannot be rated"
             )
-        live = LiveTurn(
-            self,
-            trace,
+        self._open.add(turn.trace_id)
+        return LiveTurn(
             turn,
-            who if isinstance(who, Future) else None,
+            trace,
+            self._guard,
+            record=self._ledger.turns.record,
+            ended=partial(self._close, trace),
+            look_up=who if isinstance(who, Future) else None,
             has_callers_id=client_request_id is not None,
         )
-        self._opened(live)
-        return live
+
+    def _close(self, trace: ActiveTrace) -> None:
+        """The handler is done with the trace: its ratings may be delivered.
+
+        The dispatcher is not woken: a rating that waits for this is due in a moment anyway, and
+        most turns have none.
+        """
+        self._open.remove(trace.trace_id)
+        self._ended(trace)
 
     def _new_turn_id(self) -> str:
         pid, name = self._process
@@ -130,113 +134,25 @@ class Turns:
             self._process = (os.getpid(), name)
         return f"{name}{next(self._numbers):x}"
 
-    def _opened(self, live: LiveTurn) -> None:
-        if live.turn.trace_id is not None:
+
+class _OpenTraces:
+    """How many turns of this process are open on which trace."""
+
+    def __init__(self) -> None:
+        self._turns: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def __contains__(self, trace_id: str) -> bool:
+        return self._turns[trace_id] > 0
+
+    def add(self, trace_id: str | None) -> None:
+        if trace_id is not None:
             with self._lock:
-                self._open[live.turn.trace_id] += 1
-        self.note(live)
+                self._turns[trace_id] += 1
 
-    def note(self, live: LiveTurn) -> None:
-        """Write the turn's state where others see it: the trace and the ledger."""
-        with self._guard.protect("tagging a trace"):
-            live.trace.tag(live.turn)
-        with self._guard.protect("recording a turn"):
-            self._ledger.record(live.turn)
-
-    def closed(self, live: LiveTurn) -> None:
-        """The handler is done with the trace: its ratings may go to MLflow.
-
-        Nobody is woken: a rating that waits for this is looked at again in a moment anyway, and
-        most turns have none.
-        """
-        if live.turn.trace_id is not None:
+    def remove(self, trace_id: str | None) -> None:
+        if trace_id is not None:
             with self._lock:
-                self._open[live.turn.trace_id] -= 1
-                if self._open[live.turn.trace_id] <= 0:
-                    del self._open[live.turn.trace_id]
-        self._ended(live.trace)
-
-    def protect(self, what: str) -> Any:
-        """The guard, for what a live turn does on its own."""
-        return self._guard.protect(what)
-
-
-class LiveTurn:
-    """One running turn. Ends once, in one of the states of :class:`TurnState`."""
-
-    def __init__(
-        self,
-        turns: Turns,
-        trace: ActiveTrace,
-        turn: Turn,
-        look_up: Future[Identity] | None,
-        *,
-        has_callers_id: bool,
-    ) -> None:
-        self._turns = turns
-        self._look_up = look_up
-        self._has_callers_id = has_callers_id
-        self.trace = trace
-        self.turn = turn
-
-    async def know_asker(self) -> None:
-        """Wait for the token's look-up, where there is one, so that the trace says who asked."""
-        if self._look_up is None or self.turn.asker is not None:
-            return
-        with self._turns.protect("looking up who asks"):
-            answer = asyncio.wrap_future(self._look_up)
-            await asyncio.wait_for(asyncio.shield(answer), DEADLINE_SECONDS)
-
-    def call_request(self, own: object) -> None:
-        """The answer names the request itself: the client knows it by that name and no other.
-
-        Where the caller named it, both would be known to the client, and the caller's is the one.
-        """
-        if not self._has_callers_id and request_fields.is_client_request_id(own):
-            self.turn = replace(self.turn, client_request_id=str(own))
-
-    def fail(self, error: BaseException) -> None:
-        """The handler raised."""
-        with self._turns.protect("recording an error"):
-            self.trace.fail(error)
-        self._end(TurnState.ERROR)
-
-    def interrupt(self, said: Any) -> None:
-        """The client left: keep what was said so far. May come early, and twice."""
-        if self.turn.state is not TurnState.OPEN:
-            return
-        with self._turns.protect("keeping an interrupted answer"):
-            if said is not None:
-                self.trace.set_outputs(said)
-        self._end(TurnState.INTERRUPTED)
-
-    def finish(self) -> None:
-        """The handler came to its end, even where the client seemed to have left before."""
-        if self.turn.state is not TurnState.ERROR:
-            self._end(TurnState.OK)
-
-    def _end(self, state: TurnState) -> None:
-        first = self.turn.state is TurnState.OPEN
-        if self._look_up is not None and self.turn.asker is None:
-            if self._look_up.done():
-                self._learn(self._look_up)
-            elif first:  # too late for the trace, in time for the ledger
-                self._look_up.add_done_callback(self._learn_late)
-        self.turn = replace(self.turn, state=state, closed_at=int(time.time() * 1000))
-        self._turns.note(self)
-        if first:
-            self._turns.closed(self)
-
-    def _learn(self, look_up: Future[Identity]) -> None:
-        if not look_up.cancelled() and look_up.exception() is None:
-            self.turn = _asked_by(self.turn, look_up.result())
-
-    def _learn_late(self, look_up: Future[Identity]) -> None:
-        with self._turns.protect("looking up who asked"):
-            self._learn(look_up)
-            self._turns.note(self)
-
-
-def _asked_by(turn: Turn, who: Identity) -> Turn:
-    user_id = turn.user_id if who.user_id == ANONYMOUS else who.user_id
-    return replace(turn, asker=who.user_id, user_id=user_id)
+                self._turns[trace_id] -= 1
+                if self._turns[trace_id] <= 0:
+                    del self._turns[trace_id]

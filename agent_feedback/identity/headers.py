@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from agent_feedback.errors import IdentityMalformed, IdentityRefused
 from agent_feedback.model import ANONYMOUS, Identity
 from agent_feedback.settings import Settings
+from agent_feedback.text import MAX_NAME_LENGTH
 
 RawHeaders = Iterable[tuple[bytes, bytes]]
 
@@ -22,7 +23,6 @@ PROXY = "x-forwarded-user"
 EMAIL = "x-forwarded-email"
 ACCESS_TOKEN = "x-forwarded-access-token"
 
-_LONGEST = 250  # MLflow's column for an assessment's source_id
 # RFC 6750's characters and a little more; what a proxy folded out of two headers is no token.
 _TOKEN = re.compile(r"[!-+\--~]{1,8192}")
 _UNFIT = ("Cc", "Cf", "Cs", "Zl", "Zp")
@@ -91,7 +91,7 @@ def normalise(user_id: str) -> str:
     name = unicodedata.normalize("NFC", name.strip())
     if "@" in name:
         name = unicodedata.normalize("NFC", name.lower())
-    if len(name) > _LONGEST:
+    if len(name) > MAX_NAME_LENGTH:
         raise IdentityMalformed()
     return name
 

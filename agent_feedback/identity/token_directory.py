@@ -17,6 +17,7 @@ from importlib import import_module
 
 from agent_feedback.errors import FeedbackError, IdentityRefused, Unavailable
 from agent_feedback.identity.headers import AccessToken, is_person, normalise
+from agent_feedback.log_throttle import LogThrottle
 from agent_feedback.model import Identity
 
 logger = logging.getLogger(__name__)
@@ -24,9 +25,9 @@ logger = logging.getLogger(__name__)
 DEADLINE_SECONDS = 2.0
 _KEEP_SECONDS = 300.0
 _KEEP_FAILURE_SECONDS = 5.0
-_MOST_ENTRIES = 10_000
-_MOST_LOOK_UPS = 8
-_COMPLAINT_SECONDS = 60.0
+_MAX_ENTRIES = 10_000
+_MAX_LOOK_UPS = 8
+_LOG_AGAIN_SECONDS = 60.0
 
 
 class TokenDirectory:
@@ -39,8 +40,8 @@ class TokenDirectory:
         self._answers: dict[bytes, tuple[float, Future[Identity]]] = {}
         # Reentrant: an answer that is there at once calls back within `look_up`.
         self._lock = threading.RLock()
-        self._free = threading.Semaphore(_MOST_LOOK_UPS)
-        self._next_complaint = 0.0
+        self._free = threading.Semaphore(_MAX_LOOK_UPS)
+        self._throttle = LogThrottle(_LOG_AGAIN_SECONDS)
 
     def look_up(self, token: AccessToken) -> Future[Identity]:
         """The person behind ``token``, as a future that never blocks the caller.
@@ -107,7 +108,7 @@ class TokenDirectory:
 
     def _remember(self, digest: bytes, answer: Future[Identity], until: float) -> None:
         self._answers.pop(digest, None)
-        while len(self._answers) >= _MOST_ENTRIES:
+        while len(self._answers) >= _MAX_ENTRIES:
             self._answers.pop(next(iter(self._answers)))
         self._answers[digest] = (until, answer)
 
@@ -123,21 +124,17 @@ class TokenDirectory:
         except IdentityRefused:
             raise
         except Exception as error:
-            self._complain(error)
+            self._log(error)
             raise _not_now() from None
         known = bool(name) and is_person(name)
         return Identity(name, "obo", is_human=True) if known else Identity(how="obo")
 
-    def _complain(self, error: Exception) -> None:
-        """Say that nobody can be looked up, once a minute, by the failure's kind alone."""
-        with self._lock:
-            if time.monotonic() < self._next_complaint:
-                return
-            self._next_complaint = time.monotonic() + _COMPLAINT_SECONDS
-        logger.warning(
-            "agent_feedback: the workspace cannot be asked whose an access token is (%s)",
-            type(error).__name__,
-        )
+    def _log(self, error: Exception) -> None:
+        """Say that nobody can be looked up, by the failure's kind alone."""
+        kind = type(error).__name__
+        sentence = f"the workspace cannot be asked whose an access token is ({kind})"
+        if self._throttle.allows(sentence):
+            logger.warning("agent_feedback: %s", sentence)
 
 
 def _owner_of(token: AccessToken) -> str:

@@ -53,12 +53,12 @@ def delivery_statistics(ledger: Ledger) -> DeliveryStatistics:
         .order_by(ratings.c.changed_at.desc())
         .limit(1)
     )
-    row = ledger.read(counts, dict)[0]
-    error = ledger.read(errors, lambda found: found["last_error"])
+    row = ledger.database.read(counts, dict)[0]
+    error = ledger.database.read(errors, lambda found: found["last_error"])
     return DeliveryStatistics(
         pending=row["pending"],
         oldest_pending_seconds=max(0.0, (row["oldest"] or 0) / 1000),
         undeliverable=row["undeliverable"],
-        deliveries_per_minute=ledger.read(delivered, lambda found: int(found["count"]))[0],
+        deliveries_per_minute=ledger.database.read(delivered, lambda found: int(found["count"]))[0],
         last_error=error[0] if error else None,
     )

@@ -26,6 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import GenericFunction
 
+from agent_feedback.text import MAX_NAME_LENGTH
+
 metadata = MetaData()
 
 ledger = Table(
@@ -40,9 +42,9 @@ turns = Table(
     Column("turn_id", String(32), primary_key=True),
     Column("trace_id", String(820), index=True),
     Column("client_request_id", String(50), nullable=False, index=True),
-    Column("session_id", String(250), index=True),
-    Column("user_id", String(250)),
-    Column("asker", String(250)),
+    Column("session_id", String(MAX_NAME_LENGTH), index=True),
+    Column("user_id", String(MAX_NAME_LENGTH)),
+    Column("asker", String(MAX_NAME_LENGTH)),
     Column("state", String(16), nullable=False),
     Column("opened_at", BigInteger, nullable=False, index=True),
     Column("closed_at", BigInteger),
@@ -53,7 +55,7 @@ ratings = Table(
     metadata,
     Column("rating_id", String(32), primary_key=True),
     Column("trace_id", String(820), nullable=False),
-    Column("person", String(250), nullable=False),
+    Column("person", String(MAX_NAME_LENGTH), nullable=False),
     Column("name", String(64), nullable=False),
     Column("client_request_id", String(50)),
     # What the rating should be.

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Sequence
 
+from agent_feedback.log_throttle import LogThrottle
 from agent_feedback.model import Turn
 
 logger = logging.getLogger(__name__)
 
 _DELAY_SECONDS = 0.2
-_MOST_REMEMBERED = 1_000
-_MOST_WAITING = 20_000
-_COMPLAINT_SECONDS = 60.0
+_MAX_REMEMBERED = 1_000
+_MAX_WAITING = 20_000
+_LOG_AGAIN_SECONDS = 60.0
 
 
 class TurnLog:
@@ -36,15 +36,15 @@ class TurnLog:
         self._something = threading.Event()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
-        self._next_complaint = 0.0
+        self._throttle = LogThrottle(_LOG_AGAIN_SECONDS)
 
     def record(self, turn: Turn) -> None:
         """Note a turn's newest state. Never waits and never fails."""
         with self._lock:
             self._recent[turn.turn_id] = turn  # keeps its place: they stay in order of opening
-            if len(self._recent) > _MOST_REMEMBERED:
+            if len(self._recent) > _MAX_REMEMBERED:
                 self._recent.pop(next(iter(self._recent)))
-            if len(self._waiting) < _MOST_WAITING or turn.turn_id in self._waiting:
+            if len(self._waiting) < _MAX_WAITING or turn.turn_id in self._waiting:
                 self._waiting[turn.turn_id] = turn
             if self._thread is None:
                 self._closing.clear()
@@ -81,10 +81,6 @@ class TurnLog:
                 if waiting:
                     self._write(waiting)
             except Exception as error:
-                self._complain(error)
-
-    def _complain(self, error: Exception) -> None:
-        """Say that turns are not recorded, once a minute: there may be thousands of them."""
-        if time.monotonic() >= self._next_complaint:
-            self._next_complaint = time.monotonic() + _COMPLAINT_SECONDS
-            logger.warning("agent_feedback: turns are not recorded (%s)", type(error).__name__)
+                sentence = f"turns are not recorded ({type(error).__name__})"
+                if self._throttle.allows(sentence):
+                    logger.warning("agent_feedback: %s", sentence)

@@ -15,8 +15,8 @@ from agent_feedback.text import clean
 
 logger = logging.getLogger(__name__)
 
-LONGEST_RATIONALE = 4_000
-LONGEST_CORRECTION = 8_000
+MAX_RATIONALE = 4_000
+MAX_CORRECTION = 8_000
 _REASONS_OF_WHAT = "Reasons need a value or a rationale that they are the reasons of."
 
 
@@ -48,7 +48,7 @@ class Forms:
         if form.ratings:
             return self._detailed(form)
         contents: dict[str, Content] = {}
-        rationale = self._text("rationale", form.rationale, LONGEST_RATIONALE)
+        rationale = self._text("rationale", form.rationale, MAX_RATIONALE)
         said = Content(None, rationale, self._reasons(form.reasons))
         if form.signal is not None:
             contents[self._signal(form)] = replace(said, value=True)
@@ -57,7 +57,7 @@ class Forms:
             contents[name] = replace(said, value=self.stored_value(name, form.value))
         elif rationale is not None or form.reasons:
             contents[COMMENT] = replace(said, value=_needed(rationale, _REASONS_OF_WHAT))
-        correction = self._text("correction", form.correction, LONGEST_CORRECTION)
+        correction = self._text("correction", form.correction, MAX_CORRECTION)
         if correction is not None:
             contents[CORRECTION] = Content(correction)
         if not contents:
@@ -74,14 +74,14 @@ class Forms:
                 raise InvalidFeedback(
                     "A correction is changed by its correction; DELETE withdraws it."
                 )
-            text = self._text("correction", changes["correction"], LONGEST_CORRECTION)
+            text = self._text("correction", changes["correction"], MAX_CORRECTION)
             return Content(_needed(text, "A correction needs a text; DELETE withdraws it."))
         if "correction" in changes:
             raise InvalidFeedback("A correction is a rating of its own: POST it.")
         if "value" in changes:
             new = replace(new, value=self.stored_value(name, changes["value"]))
         if "rationale" in changes:
-            text = self._text("rationale", changes["rationale"], LONGEST_RATIONALE)
+            text = self._text("rationale", changes["rationale"], MAX_RATIONALE)
             new = replace(new, rationale=text)
             if name == COMMENT:
                 new = replace(
@@ -141,7 +141,7 @@ class Forms:
             raise InvalidFeedback("Ratings of dimensions come with a rationale and reasons only.")
         values = {self.name_of(dimension): stars for dimension, stars in form.ratings.items()}
         in_order = [n for d in self._settings.dimensions if (n := self.name_of(d)) in values]
-        rationale = self._text("rationale", form.rationale, LONGEST_RATIONALE)
+        rationale = self._text("rationale", form.rationale, MAX_RATIONALE)
         reasons = self._reasons(form.reasons)
         return {
             name: Content(

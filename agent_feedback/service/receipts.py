@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from agent_feedback.delivery.attempt import Delivered
+from agent_feedback.delivery.waiters import Delivered
 from agent_feedback.model import Rating
 
 

@@ -1,4 +1,4 @@
-"""The operations: submit, amend, withdraw, mine. The routes and the Python face call these.
+"""The operations: submit, amend, withdraw, mine. The routes and the Python API call these.
 
 Each operation is one short, blocking step: it resolves the target, writes the desired state, and
 hands the delivery over. It never waits for MLflow to store anything: :class:`Submission` says what
@@ -7,27 +7,21 @@ there is to wait for, and turns into answers once enough waiting was done.
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
 from typing import Any
 
-from agent_feedback.delivery import desired_state
-from agent_feedback.delivery.attempt import Delivered
-from agent_feedback.delivery.delivery import Delivery
-from agent_feedback.delivery.desired_state import Transition
-from agent_feedback.delivery.expectations import Expectation
-from agent_feedback.delivery.reconciliation import is_mine
-from agent_feedback.doors.assessments import Assessments, StoreError, Trouble
-from agent_feedback.errors import ConfigurationError, RatingNotFound, Unavailable
+from agent_feedback.delivery.dispatcher import Dispatcher
+from agent_feedback.delivery.waiters import Delivered
+from agent_feedback.errors import ConfigurationError, Unavailable
 from agent_feedback.guard import Guard
 from agent_feedback.identity.opaque_key import opaque_key
-from agent_feedback.ledger.delivery_queue import new_lease
 from agent_feedback.ledger.ledger import Ledger
+from agent_feedback.mlflow_client.assessments import Assessments
+from agent_feedback.mlflow_client.search import TraceSearch
 from agent_feedback.model import (
     CORRECTION,
     THUMB,
@@ -37,11 +31,14 @@ from agent_feedback.model import (
     RatingKey,
     StoredTrace,
 )
+from agent_feedback.ratings import transitions
+from agent_feedback.ratings.transitions import Transition
+from agent_feedback.service.changes import Changes
 from agent_feedback.service.forms import Forms, RatingForm
 from agent_feedback.service.receipts import Receipt, Submission
+from agent_feedback.service.stored import StoredRatings
 from agent_feedback.service.targets import Rateable, Target, Targets, session_name
 from agent_feedback.settings import Settings
-from agent_feedback.threads import DaemonThreads
 
 
 class Service:
@@ -52,24 +49,26 @@ class Service:
         settings: Settings,
         ledger: Ledger,
         store: Assessments,
-        delivery: Delivery,
+        search: TraceSearch,
+        dispatcher: Dispatcher,
         guard: Guard,
         *,
         began: Callable[[], None],
     ) -> None:
         self.settings = settings
         self._ledger = ledger
-        self._store = store
-        self._delivery = delivery
+        self._dispatcher = dispatcher
         self._guard = guard
         self._began = began
         self._forms = Forms(settings)
-        self._targets = Targets(ledger, store, settings.raters)
-        self._lookers = DaemonThreads(8, "agent-feedback-look")
+        self._targets = Targets(ledger, store, search, settings.raters)
+        self._stored = StoredRatings(
+            store, search, names=self._forms.names(), is_away=lambda: dispatcher.is_away
+        )
 
     def close(self) -> None:
         """Let go of the threads; a later use starts others."""
-        self._lookers.close()
+        self._stored.close()
 
     def submit(self, target: Target, form: RatingForm, person: Identity) -> Submission:
         """Create or change the person's rating of an answer, or several dimensions of it at once.
@@ -79,7 +78,7 @@ class Service:
         """
         contents = self._forms.contents(form)
         trace = self._targets.resolve(target, person)
-        state = partial(desired_state.state, now=_now(), client_request_id=trace.client_request_id)
+        state = partial(transitions.state, now=_now(), client_request_id=trace.client_request_id)
         keys = {RatingKey(trace.trace_id, person.user_id, name): name for name in contents}
         return self._change(
             trace,
@@ -96,7 +95,7 @@ class Service:
         """
         trace = self._targets.resolve(target, person)
         key, found = self._own(trace, assessment_id, person)
-        transition = desired_state.amend(
+        transition = transitions.amend(
             assessment_id,
             lambda content: self._forms.amended(key.name, content, changes),
             now=_now(),
@@ -124,7 +123,7 @@ class Service:
         key = RatingKey(trace.trace_id, person.user_id, name)
         if assessment_id is not None:
             key, found = self._own(trace, assessment_id, person)
-        transition = desired_state.withdraw(key, now=_now(), assessment_id=assessment_id)
+        transition = transitions.withdraw(key, now=_now(), assessment_id=assessment_id)
         kept, is_known = self._correction(key, person) if key.name == THUMB else (None, True)
         submission = self._change(trace, {key: _starting_from(found, key, transition)})
 
@@ -152,16 +151,16 @@ class Service:
         wanted = dict.fromkeys(self._targets.own_traces(targets, person))
         stored: dict[str, StoredTrace] = {}
         if session_id is not None and not person.is_anonymous:
-            turns = self._ledger.turns_of_session(session_id, person.user_id)
+            turns = self._ledger.turns.of_session(session_id, person.user_id)
             wanted |= dict.fromkeys(turn.trace_id for turn in turns if turn.trace_id)
-            stored = {found.trace_id: found for found in self._stored_session(session_id)}
+            stored = self._stored.session(session_id)
             wanted |= dict.fromkeys(stored)
-        rated = {r.key: r for r in self._ledger.ratings_of(person.user_id, list(wanted))}
+        rated = {r.key: r for r in self._ledger.ratings.of(person.user_id, list(wanted))}
         # A purge may have taken some of a trace's ratings, though not while its turn is kept.
-        whole = self._ledger.traces_with_turns({key.trace_id for key in rated})
-        stored |= self._look_at([t for t in wanted if t not in stored and t not in whole])
+        whole = self._ledger.turns.kept_of({key.trace_id for key in rated})
+        stored |= self._stored.traces([t for t in wanted if t not in stored and t not in whole])
         for trace in (stored[trace_id] for trace_id in wanted if trace_id in stored):
-            for found in self._adopted(trace, person):
+            for found in self._stored.of(person, trace):
                 rated.setdefault(found.key, found)
         return [self._receipt(rating) for rating in rated.values() if not rating.withdrawn]
 
@@ -180,63 +179,34 @@ class Service:
 
     # -- changing -----------------------------------------------------------------------------
 
-    def _change(self, trace: Rateable, transitions: Mapping[RatingKey, Transition]) -> Submission:
-        before: dict[RatingKey, Rating | None] = {}
-
-        def noted(key: RatingKey, transition: Transition) -> Transition:
-            def transition_and_note(old: Rating | None) -> Rating | None:
-                before[key] = old
-                new = transition(old)
-                if new is None or new is old or new.client_request_id is not None:
-                    return new
-                return replace(new, client_request_id=trace.client_request_id)
-
-            return transition_and_note
-
-        at_once = not self._delivery.is_away and self._is_stored(trace, transitions)
-        lease = new_lease() if at_once else None
-        expected = self._delivery.expectations.begin(transitions if at_once else ())
+    def _change(self, trace: Rateable, wanted: Mapping[RatingKey, Transition]) -> Submission:
+        waits = not self._dispatcher.is_away and self._is_stored(trace, wanted)
+        changes = Changes(self._dispatcher.waiters if waits else None, trace.client_request_id)
         try:
-            ratings = self._ledger.change(
-                {key: noted(key, transition) for key, transition in transitions.items()},
-                lease=lease,
-            )
-            awaited = self._awaited(ratings, expected)
+            ratings = self._ledger.ratings.change(changes.observed(wanted))
             self._began()
-            if lease is not None:
-                self._delivery.deliver_now(lease)
-            elif any(rating.pending for rating in ratings):
-                self._delivery.wake()
+            if any(rating.pending for rating in ratings):
+                self._dispatcher.wake()
         except BaseException:
-            self._delivery.expectations.forget(expected.values())
+            changes.stop_waiting()
             raise
-        self._tell_hook([rating for rating in ratings if rating is not before[rating.key]])
+        self._tell_hook([rating for rating in ratings if changes.are_news(rating)])
 
         def receipts() -> list[Receipt]:
-            self._delivery.expectations.forget(expected.values())
-            return [self._receipt(r, awaited.get(r.key), before[r.key]) for r in ratings]
+            changes.stop_waiting()
+            return [
+                self._receipt(each, changes.delivered(each.key), changes.before(each.key))
+                for each in ratings
+            ]
 
-        return Submission(ratings, list(awaited.values()), receipts)
-
-    def _awaited(
-        self, ratings: Sequence[Rating], expected: Mapping[RatingKey, Expectation]
-    ) -> dict[RatingKey, Future[Delivered]]:
-        """What there is to wait for now that the revisions are known."""
-        expectations = self._delivery.expectations
-        revisions = {rating.key: rating.revision for rating in ratings if rating.pending}
-        expectations.forget([each for key, each in expected.items() if key not in revisions])
-        return {
-            key: expectations.of(expected[key], revision)
-            for key, revision in revisions.items()
-            if key in expected
-        }
+        return Submission(ratings, changes.awaited, receipts)
 
     def _is_stored(self, trace: Rateable, keys: Collection[RatingKey]) -> bool:
         """Whether MLflow has the trace by all experience, so that waiting for it makes sense."""
         if not trace.in_export_gap:
             return True
         person = next(iter(keys)).person
-        rated = self._ledger.ratings_of(person, [trace.trace_id])
+        rated = self._ledger.ratings.of(person, [trace.trace_id])
         return any(rating.delivered_revision for rating in rated)
 
     def _tell_hook(self, ratings: Sequence[Rating]) -> None:
@@ -250,10 +220,9 @@ class Service:
     def _receipt(
         self,
         rating: Rating,
-        receipt: Future[Delivered] | None = None,
+        delivered: Delivered | None = None,
         before: Rating | None = None,
     ) -> Receipt:
-        delivered = receipt.result() if receipt is not None and receipt.done() else None
         done = delivered is not None or not rating.pending
         adopted = delivered is not None and delivered.adopted
         return Receipt(
@@ -270,7 +239,7 @@ class Service:
             created=(before is None or before.withdrawn) and not adopted,
         )
 
-    # -- looking ------------------------------------------------------------------------------
+    # -- reading ------------------------------------------------------------------------------
 
     def _correction(self, thumb: RatingKey, person: Identity) -> tuple[Receipt | None, bool]:
         """The correction that stands beside the person's thumb, and whether that is known."""
@@ -279,70 +248,23 @@ class Service:
             if each.name == CORRECTION:
                 return each, True
         # While its turn is kept, the ledger has every rating of a trace; else MLflow must tell.
-        return None, bool(self._ledger.traces_with_turns(trace_ids) or self._look_at(trace_ids))
+        return None, bool(self._ledger.turns.kept_of(trace_ids) or self._stored.traces(trace_ids))
 
     def _own(
         self, trace: Rateable, assessment_id: str, person: Identity
     ) -> tuple[RatingKey, Assessment | None]:
         """The person's own rating with this id, from the ledger or else from MLflow."""
-        for rating in self._ledger.ratings_of(person.user_id, [trace.trace_id]):
+        for rating in self._ledger.ratings.of(person.user_id, [trace.trace_id]):
             if assessment_id in rating.ids:
                 return rating.key, None
-        try:
-            stored = self._store.look(trace.trace_id)
-        except StoreError as error:
-            if error.trouble is Trouble.IMPOSSIBLE:
-                raise RatingNotFound() from None
-            raise Unavailable(retry_after=5.0) from None
-        for found in stored.assessments if stored else ():
-            key = RatingKey(trace.trace_id, person.user_id, found.name)
-            if found.assessment_id == assessment_id and self._is_own(found, key):
-                return key, found
-        raise RatingNotFound()
-
-    def _is_own(self, found: Assessment, key: RatingKey) -> bool:
-        return found.name in self._forms.names() and is_mine(found, key)
-
-    def _adopted(self, stored: StoredTrace, person: Identity) -> list[Rating]:
-        newest: dict[str, Rating] = {}
-        for found in sorted(stored.assessments, key=lambda each: each.updated_at):
-            key = RatingKey(stored.trace_id, person.user_id, found.name)
-            if found.valid and self._is_own(found, key):
-                rating = desired_state.adopted(key, found)
-                newest[found.name] = replace(rating, client_request_id=stored.client_request_id)
-        return list(newest.values())
-
-    def _look_at(self, trace_ids: Sequence[str]) -> dict[str, StoredTrace]:
-        """What MLflow knows of these traces; what it cannot say now is left out."""
-        if self._delivery.is_away or not trace_ids:
-            return {}
-        hangs = threading.Event()  # each question to a server that hangs costs: few are enough
-
-        def look_or_skip(trace_id: str) -> StoredTrace | None:
-            try:
-                return None if hangs.is_set() else self._store.look(trace_id)
-            except StoreError as error:
-                if error.trouble in (Trouble.UNKNOWN, Trouble.LOCKED_OUT, Trouble.BUSY):
-                    hangs.set()
-                return None
-
-        looks = [self._lookers.submit(partial(look_or_skip, each)) for each in trace_ids]
-        return {found.trace_id: found for look in looks if (found := look.result())}
-
-    def _stored_session(self, session_id: str) -> list[StoredTrace]:
-        if self._delivery.is_away:
-            return []
-        try:
-            return self._store.find_session(session_id)
-        except StoreError:
-            return []
+        return self._stored.by_id(trace.trace_id, assessment_id, person)
 
 
 def _starting_from(found: Assessment | None, key: RatingKey, then: Transition) -> Transition:
     """A transition of what only MLflow holds, as if the ledger had held it."""
     if found is None:
         return then
-    return lambda old: then(old if old is not None else desired_state.adopted(key, found))
+    return lambda old: then(old if old is not None else transitions.adopted(key, found))
 
 
 def _now() -> int:

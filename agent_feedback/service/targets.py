@@ -8,15 +8,16 @@ from dataclasses import dataclass
 
 from agent_feedback import trace_id as trace_ids
 from agent_feedback.agent.request_fields import is_client_request_id
-from agent_feedback.doors.assessments import Assessments, StoreError, Trouble
 from agent_feedback.errors import InvalidFeedback, NotAllowed, TraceNotFound, Unavailable
 from agent_feedback.ledger.ledger import Ledger
+from agent_feedback.mlflow_client.assessments import Assessments
+from agent_feedback.mlflow_client.failures import Failure, StoreError
+from agent_feedback.mlflow_client.search import TraceSearch
 from agent_feedback.model import ANONYMOUS, Identity, StoredTrace, Turn, TurnState, same_person
 from agent_feedback.settings import Raters
-from agent_feedback.text import is_name
+from agent_feedback.text import MAX_NAME_LENGTH, is_name
 
 _EXPORT_GAP_MS = 10_000
-_LONGEST_SESSION = 250  # MLflow's limit for a trace's metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,9 @@ def session_name(text: str) -> str:
     Raises:
         InvalidFeedback: no session has such a name. The sentence does not repeat it.
     """
-    if not is_name(text, _LONGEST_SESSION):
+    if not is_name(text):
         raise InvalidFeedback(
-            f"session_id is up to {_LONGEST_SESSION} characters, none of them a control character."
+            f"session_id is up to {MAX_NAME_LENGTH} characters, none of them a control character."
         )
     return text
 
@@ -74,13 +75,17 @@ class Targets:
 
     Args:
         ledger: Knows the turns of this application.
-        store: Knows every stored trace.
+        store: Fetches stored traces.
+        search: Finds them by their request's id.
         raters: Who may rate.
     """
 
-    def __init__(self, ledger: Ledger, store: Assessments, raters: Raters) -> None:
+    def __init__(
+        self, ledger: Ledger, store: Assessments, search: TraceSearch, raters: Raters
+    ) -> None:
         self._ledger = ledger
         self._store = store
+        self._search = search
         self._raters = raters
 
     def resolve(self, target: Target, person: Identity) -> Rateable:
@@ -125,8 +130,8 @@ class Targets:
         self, trace_id: str, client_request_id: str | None, person: Identity
     ) -> Rateable:
         trace_id = self._complete(trace_ids.parse(trace_id))
-        turn = self._ledger.turn_of_trace(trace_id)
-        known: Turn | StoredTrace = turn if turn is not None else self._look(trace_id)
+        turn = self._ledger.turns.of_trace(trace_id)
+        known: Turn | StoredTrace = turn if turn is not None else self._fetch(trace_id)
         if not may_rate(known.asker, person, self._raters):
             if isinstance(known, StoredTrace) and not known.is_whole:
                 raise TraceNotFound()  # its mark may still be on its way
@@ -142,7 +147,7 @@ class Targets:
         if not is_client_request_id(client_request_id):
             raise InvalidFeedback("client_request_id is 1 to 50 letters, digits or . _ : -")
         # The id is not unique: it means the caller's own newest turn, others' are unknown to them.
-        for turn in self._ledger.turns_of_request(client_request_id):
+        for turn in self._ledger.turns.of_request(client_request_id):
             if self._is_own(turn.asker, person):
                 if turn.trace_id is None:
                     raise _NoTrace()
@@ -159,20 +164,20 @@ class Targets:
     def _complete(self, trace_id: str) -> str:
         if not trace_ids.is_bare(trace_id):
             return trace_id
-        turn = self._ledger.turn_of_bare_trace(trace_id)
+        turn = self._ledger.turns.of_bare_trace(trace_id)
         if turn is not None and turn.trace_id is not None:
             return turn.trace_id
         try:
-            return trace_ids.complete(trace_id, self._store.location())
+            return trace_ids.complete(trace_id, self._search.location())
         except StoreError:
             raise _cannot_ask() from None
 
-    def _look(self, trace_id: str) -> StoredTrace:
+    def _fetch(self, trace_id: str) -> StoredTrace:
         try:
-            stored = self._store.look(trace_id)
-            is_ours = stored is None or self._store.is_at_home(stored)
+            stored = self._store.fetch(trace_id)
+            is_ours = stored is None or self._search.is_at_home(stored)
         except StoreError as error:
-            if error.trouble is Trouble.IMPOSSIBLE:
+            if error.failure is Failure.IMPOSSIBLE:
                 raise TraceNotFound(final=True) from None
             raise _cannot_ask() from None
         if not is_ours:  # the app can read it, which its people need not be allowed to know
@@ -183,7 +188,7 @@ class Targets:
 
     def _find(self, client_request_id: str) -> list[StoredTrace]:
         try:
-            return self._store.find_request(client_request_id)
+            return self._search.by_request(client_request_id)
         except StoreError:
             raise _cannot_ask() from None
 

@@ -17,7 +17,7 @@ from agent_feedback.service.receipts import Submission
 T = TypeVar("T")
 
 _ASK_AGAIN_SECONDS = 0.5
-_MOST_WAITING = 100
+_MAX_WAITING = 100
 
 
 class Waiting:
@@ -45,7 +45,7 @@ class Waiting:
             return await operation()
         except TraceNotFound as error:
             self._give_up_if(error, deadline)
-        if self._waiting >= _MOST_WAITING:
+        if self._waiting >= _MAX_WAITING:
             raise Unavailable("Too many ratings wait for their traces: try again in a moment.")
         self._waiting += 1
         try:

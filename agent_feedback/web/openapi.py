@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from agent_feedback.settings import Settings
 from agent_feedback.web.schemas import (
-    LONGEST_BODY,
+    MAX_BODY,
     REQUEST_ID_FORM,
     TRACE_ID_FORM,
     DetailedAnswer,
@@ -52,7 +52,7 @@ _ERRORS = {
     401: "Nobody is signed in, or the workspace refuses the access token.",
     403: "Someone else asked, or another site's page sent this.",
     404: "No such answer, or no such rating of yours.",
-    413: f"The body is larger than {LONGEST_BODY:,} bytes.",
+    413: f"The body is larger than {MAX_BODY:,} bytes.",
     415: "The body is not sent as JSON.",
     422: "The feedback is not valid.",
     429: "Too many ratings in a minute.",

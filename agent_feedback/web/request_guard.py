@@ -20,7 +20,7 @@ from starlette.requests import Request
 
 from agent_feedback.errors import FeedbackError, InvalidFeedback, NotAllowed, RateLimited
 from agent_feedback.settings import Settings
-from agent_feedback.web.schemas import LONGEST_BODY
+from agent_feedback.web.schemas import MAX_BODY
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -41,7 +41,7 @@ class BodyTooLarge(FeedbackError):
     status_code = 413
 
     def __init__(self) -> None:
-        super().__init__(f"The body is larger than {LONGEST_BODY:,} bytes.")
+        super().__init__(f"The body is larger than {MAX_BODY:,} bytes.")
 
 
 class NotJson(FeedbackError):
@@ -87,7 +87,7 @@ class RequestGuard:
             raise RateLimited(retry_after=max(1.0, window.reset_time - time.time()))
 
     async def read(self, request: Request, model: type[M], more: Sequence[str] = ()) -> M:
-        """The body, no more than ``LONGEST_BODY`` of it being read.
+        """The body, no more than ``MAX_BODY`` of it being read.
 
         Args:
             request: Whose body it is.
@@ -126,7 +126,7 @@ async def _limited(request: Request) -> bytes:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > LONGEST_BODY:
+        if len(body) > MAX_BODY:
             raise BodyTooLarge()
     return bytes(body)
 

@@ -15,9 +15,9 @@ from fastapi import FastAPI, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from agent_feedback.errors import FeedbackError, IdentityRequired, InvalidFeedback
-from agent_feedback.identity.callers import Callers
+from agent_feedback.identity.resolver import IdentityResolver
 from agent_feedback.model import CORRECTION, THUMB, Identity
-from agent_feedback.service.forms import LONGEST_CORRECTION, LONGEST_RATIONALE, RatingForm
+from agent_feedback.service.forms import MAX_CORRECTION, MAX_RATIONALE, RatingForm
 from agent_feedback.service.receipts import Receipt, Submission
 from agent_feedback.service.service import Service
 from agent_feedback.service.targets import Target
@@ -51,8 +51,8 @@ T = TypeVar("T")
 
 # What a person said, and who they are, is for no cache, shared or not.
 _PRIVATE = {"Cache-Control": "private, no-store"}
-_MOST_THREADS = 64
-_MOST_TARGETS = 100
+_MAX_THREADS = 64
+_MAX_TARGETS = 100
 
 
 class Routes:
@@ -60,7 +60,7 @@ class Routes:
 
     Args:
         service: The operations.
-        callers: Says who sends a request.
+        resolver: Says who sends a request.
         settings: Prefix, limits and what the widget needs to know.
         waiting: How long to wait for what.
         status: What ``GET …/status`` answers.
@@ -69,18 +69,18 @@ class Routes:
     def __init__(
         self,
         service: Service,
-        callers: Callers,
+        resolver: IdentityResolver,
         settings: Settings,
         waiting: Waiting,
         status: Callable[[], dict[str, Any]],
     ) -> None:
         self._service = service
-        self._callers = callers
+        self._resolver = resolver
         self._settings = settings
         self._status = status
         self._guard = RequestGuard(settings)
         self._waiting = waiting
-        self._threads = anyio.CapacityLimiter(_MOST_THREADS)
+        self._threads = anyio.CapacityLimiter(_MAX_THREADS)
 
     def add_to(self, app: FastAPI) -> None:
         """Add the routes one by one: an included router is hidden from MLflow's chat proxy."""
@@ -220,9 +220,9 @@ class Routes:
         session_id: Annotated[str | None, Query(description="A conversation.")] = None,
     ) -> Response:
         """My own ratings, for a page that is loaded again."""
-        person = await self._callers.identify(request.headers.raw)
-        if len(trace_id or ()) + len(client_request_id or ()) > _MOST_TARGETS:
-            raise InvalidFeedback(f"Ask for at most {_MOST_TARGETS} answers at once.")
+        person = await self._resolver.resolve(request.headers.raw)
+        if len(trace_id or ()) + len(client_request_id or ()) > _MAX_TARGETS:
+            raise InvalidFeedback(f"Ask for at most {_MAX_TARGETS} answers at once.")
         if not (trace_id or client_request_id or session_id):
             raise InvalidFeedback(
                 "Say which answers: send trace_id, client_request_id or session_id."
@@ -246,7 +246,7 @@ class Routes:
             scale=settings.scale,
             reasons=list(settings.reasons),
             implicit_signals=list(settings.implicit_signals),
-            limits={"rationale": LONGEST_RATIONALE, "correction": LONGEST_CORRECTION},
+            limits={"rationale": MAX_RATIONALE, "correction": MAX_CORRECTION},
             person=await self._person_key(request),
         )
         return JSONResponse(body.model_dump(), headers=_PRIVATE)
@@ -260,13 +260,13 @@ class Routes:
     async def _writer(self, request: Request) -> Identity:
         self._guard.check_site(request)
         headers, peer = request.headers.raw, request.client.host if request.client else None
-        person = await self._callers.identify(headers)
-        self._guard.check_rate(self._callers.counted_as(person, headers, peer))
+        person = await self._resolver.resolve(headers)
+        self._guard.check_rate(self._resolver.counted_as(person, headers, peer))
         return person
 
     async def _person_key(self, request: Request) -> str | None:
         try:
-            person = await self._callers.identify(request.headers.raw)
+            person = await self._resolver.resolve(request.headers.raw)
         except IdentityRequired:
             return None  # a page may show what can be said before anybody has signed in
         return await self._in_thread(partial(self._service.person_key, person))

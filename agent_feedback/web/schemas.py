@@ -16,28 +16,28 @@ from pydantic import (
 )
 
 from agent_feedback import trace_id
-from agent_feedback.agent.request_fields import LONGEST_REQUEST_ID
-from agent_feedback.service.forms import LONGEST_CORRECTION, LONGEST_RATIONALE
-from agent_feedback.settings import LONGEST_REASON
+from agent_feedback.agent.request_fields import MAX_REQUEST_ID
+from agent_feedback.service.forms import MAX_CORRECTION, MAX_RATIONALE
+from agent_feedback.settings import MAX_REASON
 
 # For readers and generators of clients: who decides is `trace_id.parse` and `is_client_request_id`,
 # which know more of the catalog's names.
 TRACE_ID_FORM = r"^(tr-|trace:/[^/]{3,767}/)?[0-9a-f]{32}$"
 REQUEST_ID_FORM = r"^[A-Za-z0-9._:-]{1,50}$"
 
-_MOST_REASONS = 20
+_MAX_REASONS = 20
 # The longest way to write one character in JSON: two escapes, as in "\\ud83d\\ude00".
 _BYTES_OF_A_CHARACTER = 12
 # Members' names, a dimension or a signal, numbers, punctuation, and the spaces of a pretty print.
 _BYTES_OF_THE_REST = 8 * 1024
 _CHARACTERS = (
-    LONGEST_RATIONALE
-    + LONGEST_CORRECTION
-    + _MOST_REASONS * LONGEST_REASON
-    + trace_id.LONGEST
-    + LONGEST_REQUEST_ID
+    MAX_RATIONALE
+    + MAX_CORRECTION
+    + _MAX_REASONS * MAX_REASON
+    + trace_id.MAX_LENGTH
+    + MAX_REQUEST_ID
 )
-LONGEST_BODY = _BYTES_OF_A_CHARACTER * _CHARACTERS + _BYTES_OF_THE_REST
+MAX_BODY = _BYTES_OF_A_CHARACTER * _CHARACTERS + _BYTES_OF_THE_REST
 """Bytes that hold whatever the limits of a body's members allow, in any script and encoding."""
 
 _TRACE = "tr-0a1b2c3d4e5f60718293a4b5c6d7e8f9"
@@ -53,12 +53,12 @@ _RATING: dict[str, Any] = {
     "revision": 1,
     "updated_at": "2026-11-23T12:00:00+00:00",
 }
-_RATIONALE: dict[str, Any] = {"maxLength": LONGEST_RATIONALE}
-_CORRECTION: dict[str, Any] = {"maxLength": LONGEST_CORRECTION}
+_RATIONALE: dict[str, Any] = {"maxLength": MAX_RATIONALE}
+_CORRECTION: dict[str, Any] = {"maxLength": MAX_CORRECTION}
 Status = Literal["ok", "pending"]
 Stars = StrictInt | StrictFloat
-Reason = Annotated[StrictStr, Field(max_length=LONGEST_REASON)]
-Reasons = Annotated[list[Reason], Field(max_length=_MOST_REASONS)]
+Reason = Annotated[StrictStr, Field(max_length=MAX_REASON)]
+Reasons = Annotated[list[Reason], Field(max_length=_MAX_REASONS)]
 
 
 class _Strict(BaseModel):

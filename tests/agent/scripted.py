@@ -14,7 +14,7 @@ from tests.agent.hosting import TYPED, Handler, Json
 KINDS = ["function", "coroutine", "generator", "async_generator"]
 ENDINGS = ["ok", "error", "disconnect"]
 SECRET = "password=4711"
-_LONGEST_WAIT = 10.0
+_MAX_WAIT = 10.0
 
 
 class Failed(Exception):
@@ -69,7 +69,7 @@ class Script:
             with mlflow.start_span("child"):
                 self._begin()
                 if self.ending == "disconnect":
-                    assert self.client_is_gone.wait(_LONGEST_WAIT)
+                    assert self.client_is_gone.wait(_MAX_WAIT)
                 return self.whole
         finally:
             self.cleaned_up.set()
@@ -80,7 +80,7 @@ class Script:
             with mlflow.start_span("child"):
                 self._begin()
                 if self.ending == "disconnect":
-                    await asyncio.sleep(_LONGEST_WAIT)
+                    await asyncio.sleep(_MAX_WAIT)
                 return self.whole
         finally:
             self.cleaned_up.set()
@@ -107,7 +107,7 @@ class Script:
                 yield first
                 self._begin()
                 if self.ending == "disconnect":
-                    await asyncio.sleep(_LONGEST_WAIT)
+                    await asyncio.sleep(_MAX_WAIT)
                 yield second
         finally:
             self.cleaned_up.set()

@@ -11,9 +11,9 @@ import httpx
 import mlflow
 import pytest
 
-from agent_feedback.doors.active_trace import ActiveTrace
-from agent_feedback.identity.callers import Callers
+from agent_feedback.identity.resolver import IdentityResolver
 from agent_feedback.ledger.ledger import Ledger
+from agent_feedback.mlflow_client.active_trace import ActiveTrace
 from tests.agent.asgi import request_stream
 from tests.agent.hosting import DONE, UNTYPED, Host, Hosts, eventually, frames, request_body
 
@@ -109,7 +109,7 @@ def _fail(*arguments: Any, **settings: Any) -> Any:
     [
         (ActiveTrace, "tag"),
         (ActiveTrace, "set_outputs"),
-        (Callers, "begin"),
+        (IdentityResolver, "begin"),
         (Ledger, "record"),
         (mlflow, "update_current_trace"),
     ],

@@ -8,7 +8,7 @@ from mlflow.types.responses import ResponsesAgentRequest
 
 from agent_feedback.agent import request_fields
 
-LONGEST_ID = "a" * 50
+MAX_ID = "a" * 50
 
 
 def _typed(**fields: Any) -> ResponsesAgentRequest:
@@ -31,7 +31,7 @@ def _inputs(**inputs: Any) -> dict[str, Any]:
         ({"client_request_id": "r-2", **_inputs(client_request_id="r-1")}, {}, "r-1"),
         ({"client_request_id": "r-1"}, {"x-client-request-id": "r-2"}, "r-1"),
         ({"client_request_id": ""}, {"x-client-request-id": "r-1"}, "r-1"),
-        ({"client_request_id": LONGEST_ID}, {}, LONGEST_ID),
+        ({"client_request_id": MAX_ID}, {}, MAX_ID),
         ({"client_request_id": "A.z_0:9-"}, {}, "A.z_0:9-"),
         (SimpleNamespace(custom_inputs={"client_request_id": "r-1"}), {}, "r-1"),
     ],

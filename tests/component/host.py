@@ -34,7 +34,7 @@ body { background: Canvas; color: CanvasText; }
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenRequest:
     """A request to the feedback routes that reached the server."""
 
     method: str
@@ -49,7 +49,7 @@ class Host:
 
     url: str = ""
     app: FastAPI | None = None
-    seen: list[Seen] = field(default_factory=list)
+    seen: list[SeenRequest] = field(default_factory=list)
     delay: float = 0.0
     """How long every write takes, in seconds."""
     is_held: bool = False
@@ -59,11 +59,11 @@ class Host:
     body: str = ""
     attributes: str = ""
 
-    def writes(self) -> list[Seen]:
+    def writes(self) -> list[SeenRequest]:
         """What would change a rating, in the order of arrival."""
         return [each for each in self.seen if each.method != "GET"]
 
-    def reads(self) -> list[Seen]:
+    def reads(self) -> list[SeenRequest]:
         """What asked for ratings."""
         return [each for each in self.seen if (each.method, each.path) == ("GET", "/feedback")]
 
@@ -101,7 +101,7 @@ class Observer:
         body += message.get("body", b"")
         query = parse_qsl(scope["query_string"].decode())
         said = json.loads(body) if body else None
-        self._host.seen.append(Seen(scope["method"], scope["path"], query, said))
+        self._host.seen.append(SeenRequest(scope["method"], scope["path"], query, said))
         if scope["method"] != "GET":
             await asyncio.sleep(self._host.delay)
             await _until(lambda: not self._host.is_held)

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from agent_feedback.delivery import availability
-from agent_feedback.delivery.delivery import Delivery
-from agent_feedback.ledger import delivery_queue
-from agent_feedback.ledger.delivery_queue import DeliveryQueue
+from agent_feedback.delivery import availability, row_state
+from agent_feedback.delivery.dispatcher import Dispatcher
 from agent_feedback.ledger.ledger import Ledger
+from agent_feedback.ledger.queue import DeliveryQueue
 from tests.support.assessments import FakeStore
 
 
@@ -25,7 +24,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 @pytest.fixture
 def queue(ledger: Ledger) -> DeliveryQueue:
     """See the ledger as delivery does."""
-    return DeliveryQueue(ledger)
+    return ledger.queue
 
 
 @pytest.fixture
@@ -46,11 +45,11 @@ def delivery(
     store: FakeStore,
     open_traces: set[str],
     monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Delivery]:
+) -> Iterator[Dispatcher]:
     """Give a delivery that has not started, and whose pauses are short."""
     monkeypatch.setattr(availability, "_PROBE_SECONDS", 0.1)
-    monkeypatch.setattr(delivery_queue, "UNSETTLED_MS", 500)
-    monkeypatch.setattr(delivery_queue, "LAST_LOOK_MS", 300)
-    made = Delivery(queue, store, is_open=open_traces.__contains__, retention_days=30)
+    monkeypatch.setattr(row_state, "UNSETTLED_MS", 500)
+    monkeypatch.setattr(row_state, "RECHECK_MS", 300)
+    made = Dispatcher(queue, store, is_open=open_traces.__contains__, retention_days=30)
     yield made
     made.stop()

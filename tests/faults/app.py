@@ -15,9 +15,8 @@ from mlflow.genai.agent_server import AgentServer
 from sqlalchemy import event
 
 from agent_feedback import AgentFeedback
-from agent_feedback.delivery import delivery, reconciliation
-from agent_feedback.doors.assessments import Assessments
-from agent_feedback.ledger import delivery_queue
+from agent_feedback.delivery import delivery, reconciliation, row_state
+from agent_feedback.mlflow_client.assessments import Assessments
 from agent_feedback.model import Rating
 from tests.support.loopback import refuse_other_hosts
 
@@ -31,8 +30,8 @@ def _shorten(module: Any, constant: str, variable: str) -> None:
 
 
 _shorten(reconciliation, "_DAY_MS", "FAULTS_DAY_SECONDS")
-_shorten(delivery_queue, "UNSETTLED_MS", "FAULTS_UNSETTLED_SECONDS")
-_shorten(delivery_queue, "LAST_LOOK_MS", "FAULTS_LAST_LOOK_SECONDS")
+_shorten(row_state, "UNSETTLED_MS", "FAULTS_UNSETTLED_SECONDS")
+_shorten(row_state, "RECHECK_MS", "FAULTS_LAST_LOOK_SECONDS")
 _shorten(reconciliation, "_EXPORT_GAP_MS", "FAULTS_EXPORT_GAP_SECONDS")
 
 if _purge := os.environ.get("FAULTS_PURGE_SECONDS"):

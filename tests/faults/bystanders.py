@@ -21,7 +21,7 @@ _UNAFFECTED_SECONDS = 3.5
 
 
 @dataclass
-class Seen:
+class Fetched:
     """What was answered in one phase: for each kind of request, how many seconds each took."""
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -46,10 +46,10 @@ class Bystanders:
         self._kinds: dict[str, Callable[[], bool]] = {
             "answer": self._ask,
             "stream": self._listen,
-            "plain route": self._look,
+            "plain route": self._fetch,
         }
         self._over = threading.Event()
-        self.phases: dict[str, Seen] = defaultdict(Seen)
+        self.phases: dict[str, Fetched] = defaultdict(Fetched)
         self.phase = "before"
         self._threads = [
             threading.Thread(target=self._go_on, args=(kind,), name=f"bystander-{kind}")
@@ -119,7 +119,7 @@ class Bystanders:
         done = '"type": "done"' in answer.text and '"status": "ok"' in answer.text
         return answer.status_code == 200 and done and answer.text.rstrip().endswith("[DONE]")
 
-    def _look(self) -> bool:
+    def _fetch(self) -> bool:
         return self._client.get(f"{self._url}/plain").status_code == 200
 
     def _post(self, body: dict[str, Any]) -> httpx.Response:

@@ -15,10 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 from agent_feedback.model import COMMENT, CORRECTION, THUMB, Content
 from tests.faults.one_answer import DIMENSIONS, SCALE, OneAnswer, Told, stored
 from tests.faults.remaining import Name
-from tests.faults.unreliable_door import FAULTS, Fault
+from tests.faults.unreliable_store import FAULTS, Fault
 from tests.support.rating import ANN, BOB
 
-Trouble = list[tuple[str, Fault]]
+CallFaults = list[tuple[str, Fault]]
 
 # What one person says under one name is what can go wrong: most of it is about the same.
 people = st.sampled_from([ANN, ANN, ANN, ANN, BOB])
@@ -28,7 +28,7 @@ stars = st.integers(1, SCALE)
 texts = st.sampled_from(["too long", "so clear", "wrong", "just right"])
 reasons = st.lists(st.sampled_from(["correct", "incorrect", "unsafe"]), max_size=2, unique=True)
 any_of_them = st.integers(0, 11)
-troubles = st.lists(st.sampled_from(FAULTS), max_size=3)
+faults_of_calls = st.lists(st.sampled_from(FAULTS), max_size=3)
 changes = st.fixed_dictionaries(
     {},
     optional={"value": stars, "rationale": st.none() | texts, "reasons": st.none() | reasons},
@@ -61,7 +61,7 @@ class History(RuleBasedStateMachine):
         stars=stars,
         why=st.none() | texts,
         reasons=reasons,
-        trouble=troubles,
+        faults=faults_of_calls,
     )
     def rate(
         self,
@@ -71,21 +71,21 @@ class History(RuleBasedStateMachine):
         stars: int,
         why: str | None,
         reasons: list[str],
-        trouble: Trouble,
+        faults: CallFaults,
     ) -> None:
         """A thumb or stars: the whole rating is stated."""
-        self._expect(trouble)
+        self._expect(faults)
         value: Any = up if name == THUMB else stars
         content = Content(stored(name, value), why, tuple(reasons))
         form = {"value": value, "dimension": DIMENSIONS.get(name)}
         self._answer.submit(person, {name: content}, rationale=why, reasons=reasons, **form)
 
-    @rule(person=people, ratings=st.tuples(stars, stars), why=texts, trouble=troubles)
+    @rule(person=people, ratings=st.tuples(stars, stars), why=texts, faults=faults_of_calls)
     def rate_dimensions(
-        self, person: str, ratings: tuple[int, int], why: str, trouble: Trouble
+        self, person: str, ratings: tuple[int, int], why: str, faults: CallFaults
     ) -> None:
         """Several dimensions at once; the first one has the rationale."""
-        self._expect(trouble)
+        self._expect(faults)
         by_name = dict(zip(DIMENSIONS, ratings, strict=True))
         contents = {name: Content(stored(name, given)) for name, given in by_name.items()}
         first = next(iter(contents))
@@ -98,40 +98,40 @@ class History(RuleBasedStateMachine):
         """A comment alone."""
         self._answer.submit(person, {COMMENT: Content(text, text)}, rationale=text)
 
-    @rule(person=people, up=st.booleans(), text=texts, trouble=troubles)
-    def correct(self, person: str, up: bool, text: str, trouble: Trouble) -> None:
+    @rule(person=people, up=st.booleans(), text=texts, faults=faults_of_calls)
+    def correct(self, person: str, up: bool, text: str, faults: CallFaults) -> None:
         """A thumb with a correction, which is a rating of its own."""
-        self._expect(trouble)
+        self._expect(faults)
         contents = {THUMB: Content(up), CORRECTION: Content(text)}
         self._answer.submit(person, contents, value=up, correction=text)
 
-    @rule(key=st.builds(Name, people, said), trouble=troubles)
-    def withdraw(self, key: Name, trouble: Trouble) -> None:
+    @rule(key=st.builds(Name, people, said), faults=faults_of_calls)
+    def withdraw(self, key: Name, faults: CallFaults) -> None:
         """Whatever there was, and whether there was anything."""
-        self._expect(trouble)
+        self._expect(faults)
         self._answer.withdraw(key)
 
-    @rule(person=people, up=st.booleans(), again=st.booleans(), trouble=troubles)
-    def think_again(self, person: str, up: bool, again: bool, trouble: Trouble) -> None:
+    @rule(person=people, up=st.booleans(), again=st.booleans(), faults=faults_of_calls)
+    def think_again(self, person: str, up: bool, again: bool, faults: CallFaults) -> None:
         """Withdrawn and said anew, perhaps before MLflow heard of the first word."""
         if again:
             self._answer.submit(person, {THUMB: Content(not up)}, value=not up)
-        self._expect(trouble)
+        self._expect(faults)
         self._answer.withdraw(Name(person, THUMB))
         self._answer.submit(person, {THUMB: Content(up)}, value=up)
 
     @precondition(lambda self: self._model.amendable())
-    @rule(which=any_of_them, by=any_of_them, trouble=troubles)
-    def withdraw_by_id(self, which: int, by: int, trouble: Trouble) -> None:
+    @rule(which=any_of_them, by=any_of_them, faults=faults_of_calls)
+    def withdraw_by_id(self, which: int, by: int, faults: CallFaults) -> None:
         """Any id that names the rating will do."""
-        self._expect(trouble)
+        self._expect(faults)
         self._answer.withdraw(*self._choose(which, by))
 
     @precondition(lambda self: self._model.amendable())
-    @rule(which=any_of_them, by=any_of_them, changes=changes, trouble=troubles)
-    def amend(self, which: int, by: int, changes: dict[str, Any], trouble: Trouble) -> None:
+    @rule(which=any_of_them, by=any_of_them, changes=changes, faults=faults_of_calls)
+    def amend(self, which: int, by: int, changes: dict[str, Any], faults: CallFaults) -> None:
         """A part changes: what is absent is kept, null clears."""
-        self._expect(trouble)
+        self._expect(faults)
         self._answer.amend(*self._choose(which, by), changes)
 
     @precondition(lambda self: self._model.dead())
@@ -207,8 +207,8 @@ class History(RuleBasedStateMachine):
         """The ledger forgets."""
         self._answer.purge()
 
-    def _expect(self, trouble: Trouble) -> None:
-        for call, fault in trouble:
+    def _expect(self, faults: CallFaults) -> None:
+        for call, fault in faults:
             self._answer.faults.plan(call, fault)
 
     def _choose(self, which: int, by: int) -> tuple[Name, str]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from tests.faults.people import Answer, People
 
-_MOST_REMEMBERED = 200
+_MAX_REMEMBERED = 200
 
 
 @contextmanager
@@ -68,7 +68,7 @@ class DailyLife:
     rated_for_seconds: float
     asked: int = 0
     _recent: deque[tuple[float, Answer]] = field(
-        default_factory=lambda: deque(maxlen=_MOST_REMEMBERED)
+        default_factory=lambda: deque(maxlen=_MAX_REMEMBERED)
     )
 
     def step(self) -> None:
@@ -83,7 +83,7 @@ class DailyLife:
         elif chance < 0.85:
             self.crowd.withdraw(answer)
         else:
-            self.crowd.look(answer)
+            self.crowd.fetch(answer)
 
     def _recent_answer(self) -> Answer | None:
         young = time.monotonic() - self.rated_for_seconds

@@ -14,11 +14,10 @@ import pytest
 from sqlalchemy import func, or_, select, update
 
 from agent_feedback import AgentFeedback, application
-from agent_feedback.delivery import availability
-from agent_feedback.ledger import delivery_queue
+from agent_feedback.delivery import availability, row_state
 from agent_feedback.ledger.tables import ratings
 from tests.faults.processes import until
-from tests.faults.unreliable_door import Faults, UnreliableDoor
+from tests.faults.unreliable_store import Faults, UnreliableStore
 from tests.support.rating import settings_in
 
 _SETTLES_WITHIN_SECONDS = 60.0
@@ -27,7 +26,7 @@ _UNTIL_IT_ANSWERS = 2**53
 
 def slow_down_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let an unknown outcome stay unknown until a test says that its time is over."""
-    monkeypatch.setattr(delivery_queue, "UNSETTLED_MS", 3_600_000)
+    monkeypatch.setattr(row_state, "UNSETTLED_MS", 3_600_000)
     monkeypatch.setattr(availability, "_PROBE_SECONDS", 0.02)
 
 
@@ -43,7 +42,7 @@ class MortalApp:
     def __init__(self, ledger: Path, faults: Faults, **chosen: Any) -> None:
         self._faults = faults
         settings = settings_in(ledger.parent, ledger_url=f"sqlite:///{ledger}", **chosen)
-        with mock.patch.object(application, "Assessments", partial(UnreliableDoor, faults=faults)):
+        with mock.patch.object(application, "Assessments", partial(UnreliableStore, faults=faults)):
             self.feedback = AgentFeedback(settings)
         self.parts = self.feedback._parts
         self.parts._ledger.open()
@@ -57,7 +56,7 @@ class MortalApp:
     def kill(self) -> None:
         """End it: its next call to MLflow is its last, though what it had sent may still land."""
         door = self.parts.service._store
-        assert isinstance(door, UnreliableDoor)
+        assert isinstance(door, UnreliableStore)
         door.dead = True
         self._faults.let_go_on()
         self.parts._delivery.stop()
@@ -93,7 +92,7 @@ class MortalApp:
                 ratings.c.state != "delivered", ratings.c.lease_owner.is_not(None)
             ):
                 return True
-            self.parts._queue.retry()
+            self.parts._ledger.queue.retry()
             self.let_attempts_be_over()
             return False
 
@@ -126,7 +125,7 @@ class MortalApp:
     def purge(self) -> None:
         """Let everything that is delivered be older than it is kept."""
         time.sleep(0.01)
-        self.parts._queue.purge(0)
+        self.parts._ledger.queue.purge(0)
 
     def _write(self, statement: Any) -> None:
         self.parts._ledger.write(lambda connection: connection.execute(statement))

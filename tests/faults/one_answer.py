@@ -19,7 +19,7 @@ from agent_feedback.service.targets import Target
 from tests.faults.mortal_app import MortalApp
 from tests.faults.people import Audit
 from tests.faults.remaining import Held, Name, Remaining
-from tests.faults.unreliable_door import Faults
+from tests.faults.unreliable_store import Faults
 from tests.support.rating import stored_trace, value_of
 
 DIMENSIONS = {"user_accuracy": "accuracy", "user_helpfulness": "helpfulness"}

@@ -108,7 +108,7 @@ class People:
         response = self._until_answered("DELETE", path, answer.person, None)
         return self._promised(answer, response, withdrawn=True)
 
-    def look(self, answer: Answer) -> list[Any]:
+    def fetch(self, answer: Answer) -> list[Any]:
         """Read one's own ratings of an answer, as a page does that is loaded again."""
         path = f"/feedback?trace_id={answer.trace_id}"
         found: list[Any] = self._until_answered("GET", path, answer.person, None).json()

@@ -16,7 +16,7 @@ from tools.processes import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
 _START_SECONDS = 180.0
-_LONGEST_PAUSE_SECONDS = 0.3
+_MAX_PAUSE_SECONDS = 0.3
 _HIDDEN = ("AGENT_FEEDBACK_", "DATABRICKS_", "FAULTS_", "MLFLOW_")
 
 
@@ -154,4 +154,4 @@ def until(
             raise AssertionError(f"not within {within:.0f} s: {complaint}")
         time.sleep(pause)
         # Looking takes time from whatever is waited for: ever more rarely.
-        pause = min(_LONGEST_PAUSE_SECONDS, pause * 1.2)
+        pause = min(_MAX_PAUSE_SECONDS, pause * 1.2)

@@ -17,7 +17,7 @@ from tests.faults.mortal_app import MortalApp, slow_down_clocks
 from tests.faults.one_answer import OneAnswer, Told
 from tests.faults.processes import until
 from tests.faults.remaining import Name
-from tests.faults.unreliable_door import Fault
+from tests.faults.unreliable_store import Fault
 from tests.support.rating import ANN
 
 _STEPS = 30

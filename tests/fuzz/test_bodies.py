@@ -20,7 +20,7 @@ from agent_feedback.model import CORRECTION
 from agent_feedback.service.forms import Forms, RatingForm
 from agent_feedback.text import clean
 from agent_feedback.web.request_guard import RequestGuard
-from agent_feedback.web.schemas import LONGEST_BODY, AmendBody, DetailedBody, FeedbackBody
+from agent_feedback.web.schemas import MAX_BODY, AmendBody, DetailedBody, FeedbackBody
 from tests.fuzz.texts import ANY_CHARACTER, NASTY, SECRET, any_text, attempt, json_of, long_text
 
 SETTINGS = Settings(implicit_signals=("copy",))
@@ -35,7 +35,7 @@ bodies = st.one_of(
     st.dictionaries(st.sampled_from(MEMBERS), json_of(st.sampled_from(MEMBERS))).map(
         lambda said: json.dumps(said).encode()
     ),
-    st.integers(LONGEST_BODY - 40, LONGEST_BODY + 40).map(
+    st.integers(MAX_BODY - 40, MAX_BODY + 40).map(
         lambda size: b'{"rationale": "' + b"x" * (size - 17) + b'"}'
     ),
     st.integers(1, 8000).map(lambda depth: b'{"a":' + b"[" * depth + b"]" * depth + b"}"),
@@ -86,8 +86,8 @@ def test_a_body_is_read_or_refused_in_a_sentence_that_repeats_nothing(
         said = json.loads(body)
         assert isinstance(said, dict)
         assert found.model_fields_set <= said.keys() | {"value"}
-    assert (getattr(found, "status_code", None) == 413) == (len(body) > LONGEST_BODY)
-    assert sender.read <= LONGEST_BODY + sender.largest
+    assert (getattr(found, "status_code", None) == 413) == (len(body) > MAX_BODY)
+    assert sender.read <= MAX_BODY + sender.largest
 
 
 @given(models, bodies, st.lists(st.integers(min_value=0), max_size=8))

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 
-from agent_feedback.agent.conventions import PLAIN
-from agent_feedback.agent.exchange import Current, Exchange, ExchangeMiddleware
+from agent_feedback.agent.adapters.plain import PLAIN
+from agent_feedback.agent.wire.middleware import AgentRoutesMiddleware, Current, RequestContext
 from tests.fuzz.texts import any_text, json_of, long_text
 
 values = json_of(st.sampled_from(["type", "done", "trace_id"])).filter(
@@ -44,9 +44,9 @@ def test_any_other_string_is_refused_as_the_server_would(text: str) -> None:
 @given(st.lists(objects, min_size=1, max_size=3))
 def test_closing_events_are_one_frame_each(events: list[dict[str, Any]]) -> None:
     """Whatever an event says, it cannot end its frame early, begin another, or name an event."""
-    exchange = Exchange([])
-    exchange.close_stream_with(events, after=0)
-    text = exchange.closing_frames.decode()
+    context = RequestContext([])
+    context.close_stream_with(events, after=0)
+    text = context.closing_frames.decode()
     assert text.endswith("\n\n")
     frames = text.removesuffix("\n\n").split("\n\n")
     assert all(len(frame.splitlines()) == 1 for frame in frames)
@@ -61,9 +61,9 @@ def _answered(body: bytes, places: list[int], added: dict[str, Any]) -> list[Mes
     pieces = [body[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]
 
     async def server(scope: Scope, receive: Receive, send: Send) -> None:
-        exchange = current.get()
-        assert exchange is not None
-        exchange.add_to_json(added)
+        context = current.get()
+        assert context is not None
+        context.add_to_json(added)
         length = str(len(body)).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", length)]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
@@ -78,7 +78,7 @@ def _answered(body: bytes, places: list[int], added: dict[str, Any]) -> list[Mes
         sent.append(message)
 
     scope: Scope = {"type": "http", "method": "POST", "path": "/invocations", "headers": []}
-    asyncio.run(ExchangeMiddleware(server, current=current)(scope, receive, send))
+    asyncio.run(AgentRoutesMiddleware(server, current=current)(scope, receive, send))
     return sent
 
 

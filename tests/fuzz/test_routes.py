@@ -20,7 +20,7 @@ from tests.fuzz.world import PEOPLE, World, feedback_part, naming_answers, ratin
 
 load_all_checks()
 
-Seen = Counter[tuple[str, int]]
+Fetched = Counter[tuple[str, int]]
 
 OPERATIONS = (
     "POST /feedback",
@@ -54,7 +54,7 @@ class _People:
     """Who sends a chain's requests, and what comes back."""
 
     world: World
-    seen: Seen
+    seen: Fetched
     found: list[FailureGroup]
     recorder: Any
 
@@ -98,7 +98,7 @@ class _People:
             raise
 
 
-def _chains(world: World, seen: Seen, found: list[FailureGroup]) -> Any:
+def _chains(world: World, seen: Fetched, found: list[FailureGroup]) -> Any:
     """The state machine of what clients do one after the other."""
     document = rating_answers(world.document)
     machine = _schema(document, GenerationMode.POSITIVE, GenerationMode.NEGATIVE).as_state_machine()
@@ -107,7 +107,7 @@ def _chains(world: World, seen: Seen, found: list[FailureGroup]) -> Any:
 
 def test_whatever_people_do_one_after_the_other_mlflow_holds_what_they_see(world: World) -> None:
     """Chains of requests get documented answers, and what each reads back is what is stored."""
-    seen: Seen = Counter()
+    seen: Fetched = Counter()
     found: list[FailureGroup] = []
     chains = _chains(world, seen, found)
     for seed in seeds(at_least=5):
@@ -127,7 +127,7 @@ def test_whatever_people_do_one_after_the_other_mlflow_holds_what_they_see(world
 def test_every_route_answers_as_documented_to_good_and_to_bad_requests(world: World) -> None:
     """No status, header or body that the document does not name, and what it forbids is refused."""
     world.begin_scene(PEOPLE[0])
-    seen: Seen = Counter()
+    seen: Fetched = Counter()
     documents = {
         GenerationMode.POSITIVE: naming_answers(world.document, world.names),
         # As it is served: an id of nothing is no error where one reads.
@@ -144,7 +144,7 @@ def test_every_route_answers_as_documented_to_good_and_to_bad_requests(world: Wo
 
 
 def _ask_anything(
-    world: World, operation: Any, mode: GenerationMode, seen: Seen, seed: int
+    world: World, operation: Any, mode: GenerationMode, seen: Fetched, seed: int
 ) -> None:
     if mode.is_negative and not (operation.body or [*operation.iter_parameters()]):
         return  # nothing can be wrong with it

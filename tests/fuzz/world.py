@@ -100,11 +100,11 @@ class World:
     def pending(self) -> int:
         """How much MLflow does not have in the end."""
 
-        def look() -> int:
+        def fetch() -> int:
             status = self.site.ask("GET", "/status").json()
             return int(status["pending"] + status["undeliverable"])
 
-        return eventually(look, lambda left: left == 0, within=60)
+        return eventually(fetch, lambda left: left == 0, within=60)
 
     def said(self) -> set[tuple[Any, ...]]:
         """What people said of all answers, as each of them reads it back."""

@@ -23,7 +23,7 @@ from agent_feedback import (
     Unavailable,
 )
 from agent_feedback.guard import Guard
-from agent_feedback.identity.callers import Callers
+from agent_feedback.identity.resolver import IdentityResolver
 from agent_feedback.identity.token_directory import TokenDirectory
 from agent_feedback.model import Identity
 
@@ -137,12 +137,12 @@ def directory() -> TokenDirectory:
     return asked
 
 
-def callers(row: Combination) -> Callers:
+def resolver(row: Combination) -> IdentityResolver:
     """Build what an application with these settings has."""
     chosen: dict[str, Any] = {"trusted_proxies": TRUSTED[row.trusted], "require_user": row.required}
     if (source := SOURCE[row.source]) is not None:
         chosen["user_id_source"] = source
-    built = Callers(Settings(**chosen), Guard(), on_databricks_apps=row.on_apps)
+    built = IdentityResolver(Settings(**chosen), Guard(), on_databricks_apps=row.on_apps)
     built._directory = directory()
     return built
 
@@ -161,7 +161,7 @@ def headers(row: Combination) -> list[tuple[bytes, bytes]]:
 async def rated_by(row: Combination) -> str | type[FeedbackError]:
     """Say who a rating is by."""
     try:
-        return (await callers(row).identify(headers(row))).user_id
+        return (await resolver(row).resolve(headers(row))).user_id
     except FeedbackError as error:
         return type(error)
 
@@ -169,7 +169,7 @@ async def rated_by(row: Combination) -> str | type[FeedbackError]:
 def asked_by(row: Combination) -> str | None:
     """Say who a turn is asked by, as the turn's own guard would note it."""
     try:
-        who = callers(row).begin(headers(row))
+        who = resolver(row).start(headers(row))
         return (who.result(0) if isinstance(who, Future) else who).user_id
     except FeedbackError:
         return None

@@ -107,7 +107,7 @@ async def test_no_more_tokens_are_remembered_than_the_bound(
     workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beyond the bound the oldest is forgotten, and asked about again when it comes back."""
-    monkeypatch.setattr(token_directory, "_MOST_ENTRIES", 2)
+    monkeypatch.setattr(token_directory, "_MAX_ENTRIES", 2)
     workspace.users |= {"b": "bob@example.com", "c": "cid@example.com"}
     directory = TokenDirectory()
     for secret in (SECRET, "b", "c"):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from agent_feedback.ledger.delivery_queue import DeliveryQueue
 from agent_feedback.ledger.ledger import Ledger
+from agent_feedback.ledger.queue import DeliveryQueue
 from tests.support.ledgers import empty_schema
 
 
@@ -32,7 +32,7 @@ def ledger(ledger_url: str) -> Iterator[Ledger]:
 @pytest.fixture
 def queue(ledger: Ledger) -> DeliveryQueue:
     """See the ledger as delivery does."""
-    return DeliveryQueue(ledger)
+    return ledger.queue
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ import sqlalchemy
 
 import agent_feedback
 from agent_feedback import InvalidFeedback, RatingNotFound
-from agent_feedback.ledger.delivery_queue import DeliveryQueue
 from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.model import Content, Rating, RatingKey, TurnState
 from tests.support.ledgers import KEY, become, flipped, keys, rated, rating, trace_named, turn
@@ -46,14 +45,14 @@ def test_a_rating_reads_back_as_it_was_written(ledger: Ledger) -> None:
         client_request_id="request-1",
         clear_first=True,
     )
-    assert ledger.change({written.key: become(written)}) == [written]
-    assert ledger.ratings_of("zoë@example.com", [written.key.trace_id]) == [written]
+    assert ledger.ratings.change({written.key: become(written)}) == [written]
+    assert ledger.ratings.of("zoë@example.com", [written.key.trace_id]) == [written]
 
 
 def test_a_change_starts_from_what_is_there(ledger: Ledger) -> None:
     """A transition receives the present state, and its result is the next one's."""
-    assert [ledger.change({KEY: flipped})[0].revision for _ in range(3)] == [1, 2, 3]
-    assert ledger.ratings_of(KEY.person, [KEY.trace_id])[0].content.value is True
+    assert [ledger.ratings.change({KEY: flipped})[0].revision for _ in range(3)] == [1, 2, 3]
+    assert ledger.ratings.of(KEY.person, [KEY.trace_id])[0].content.value is True
 
 
 @pytest.mark.parametrize("transition", [lambda old: old, lambda _: None])
@@ -62,8 +61,8 @@ def test_a_transition_may_change_nothing(
 ) -> None:
     """The same state, or none, leaves the row alone."""
     (before,) = rated(ledger)
-    ledger.change({KEY: transition})
-    assert ledger.ratings_of(KEY.person, [KEY.trace_id]) == [before]
+    ledger.ratings.change({KEY: transition})
+    assert ledger.ratings.of(KEY.person, [KEY.trace_id]) == [before]
 
 
 def test_a_change_of_several_ratings_is_all_or_nothing(ledger: Ledger) -> None:
@@ -75,10 +74,10 @@ def test_a_change_of_several_ratings_is_all_or_nothing(ledger: Ledger) -> None:
         raise InvalidFeedback("no")
 
     with pytest.raises(InvalidFeedback, match="no"):
-        ledger.change({first: flipped, third: flipped, second: refuse})
+        ledger.ratings.change({first: flipped, third: flipped, second: refuse})
     traces = [key.trace_id for key in (first, second, third)]
-    assert [each.key for each in ledger.ratings_of(KEY.person, traces)] == [third]
-    assert ledger.ratings_of(KEY.person, traces)[0].revision == 1
+    assert [each.key for each in ledger.ratings.of(KEY.person, traces)] == [third]
+    assert ledger.ratings.of(KEY.person, traces)[0].revision == 1
 
 
 def test_one_rating_per_trace_person_and_name(ledger: Ledger) -> None:
@@ -91,10 +90,10 @@ def test_one_rating_per_trace_person_and_name(ledger: Ledger) -> None:
     ]
     rated(ledger, *others)
     rated(ledger, *others)
-    mine = ledger.ratings_of(KEY.person, [trace_named(1), trace_named(2)])
+    mine = ledger.ratings.of(KEY.person, [trace_named(1), trace_named(2)])
     assert {each.key for each in mine} == {KEY, others[2], others[3]}
     assert len(mine) == 3
-    assert ledger.ratings_of(KEY.person, []) == []
+    assert ledger.ratings.of(KEY.person, []) == []
 
 
 def test_many_threads_make_one_row_and_lose_no_change(ledger: Ledger, neighbour: Ledger) -> None:
@@ -106,14 +105,14 @@ def test_many_threads_make_one_row_and_lose_no_change(ledger: Ledger, neighbour:
             for replica in (ledger, neighbour)
         ]
     assert sorted(each.result()[0].revision for each in changes) == list(range(1, 51))
-    (only,) = ledger.ratings_of(KEY.person, [KEY.trace_id])
+    (only,) = ledger.ratings.of(KEY.person, [KEY.trace_id])
     assert only.revision == 50
 
 
 def test_a_change_is_seen_by_others_at_once(ledger: Ledger, neighbour: Ledger) -> None:
     """What one replica was told is durable, another one reads."""
     rated(ledger)
-    assert neighbour.ratings_of(KEY.person, [KEY.trace_id]) == [rating()]
+    assert neighbour.ratings.of(KEY.person, [KEY.trace_id]) == [rating()]
 
 
 def test_a_ledger_survives_its_process(ledger_url: str) -> None:
@@ -125,8 +124,8 @@ def test_a_ledger_survives_its_process(ledger_url: str) -> None:
     first.close()
     second = Ledger(ledger_url)
     assert second.identity() == identity
-    assert second.ratings_of(KEY.person, [KEY.trace_id]) == [rating()]
-    assert second.turn_of_trace(trace_named(1)) == turn("1")
+    assert second.ratings.of(KEY.person, [KEY.trace_id]) == [rating()]
+    assert second.turns.of_trace(trace_named(1)) == turn("1")
     second.close()
 
 
@@ -134,7 +133,7 @@ def test_a_closed_ledger_opens_again_by_itself(ledger: Ledger) -> None:
     """Closing lets go of the database; a later use works."""
     rated(ledger)
     ledger.close()
-    assert ledger.change({KEY: flipped})[0].revision == 2
+    assert ledger.ratings.change({KEY: flipped})[0].revision == 2
 
 
 def test_replicas_share_the_ledgers_identity(ledger: Ledger, neighbour: Ledger) -> None:
@@ -177,10 +176,10 @@ def test_an_older_ledger_is_upgraded_in_place(ledger: Ledger, ledger_url: str) -
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(Ledger.open, workers))
     for worker in workers:
-        assert [each.key for each in worker.ratings_of(KEY.person, [KEY.trace_id])] == [KEY]
+        assert [each.key for each in worker.ratings.of(KEY.person, [KEY.trace_id])] == [KEY]
         worker.close()
-    (claim,) = DeliveryQueue(ledger).claim(8)
-    DeliveryQueue(ledger).settle(claim, None)
+    (claim,) = ledger.queue.claim(8)
+    ledger.queue.settle(claim, None)
 
 
 def test_many_replicas_may_create_the_tables_at_once(ledger_url: str) -> None:
@@ -201,10 +200,10 @@ def test_many_replicas_may_create_the_tables_at_once(ledger_url: str) -> None:
 
 def test_a_turn_is_noted_without_waiting(ledger: Ledger) -> None:
     """A turn is known to its own process at once, and durable soon after."""
-    ledger.record(turn("1", state=TurnState.OPEN, closed_at=None))
-    assert ledger.turn_of_trace(trace_named(1)) == turn("1", state=TurnState.OPEN, closed_at=None)
-    ledger.record(turn("1"))
-    assert ledger.turn_of_trace(trace_named(1)) == turn("1")
+    ledger.turns.record(turn("1", state=TurnState.OPEN, closed_at=None))
+    assert ledger.turns.of_trace(trace_named(1)) == turn("1", state=TurnState.OPEN, closed_at=None)
+    ledger.turns.record(turn("1"))
+    assert ledger.turns.of_trace(trace_named(1)) == turn("1")
 
 
 def test_turns_reach_other_replicas(ledger: Ledger, neighbour: Ledger) -> None:
@@ -212,33 +211,33 @@ def test_turns_reach_other_replicas(ledger: Ledger, neighbour: Ledger) -> None:
     bare = f"{7:032x}"
     in_catalog = turn("2", trace_id=f"trace:/main.support/{bare}")
     for noted in (turn("1"), in_catalog):
-        ledger.record(noted)
-    eventually(lambda: neighbour.turn_of_trace(in_catalog.trace_id or ""), bool)
+        ledger.turns.record(noted)
+    eventually(lambda: neighbour.turns.of_trace(in_catalog.trace_id or ""), bool)
     for replica in (ledger, neighbour):
-        assert replica.turn_of_trace(trace_named(1)) == turn("1")
-        assert replica.turn_of_bare_trace(bare) == in_catalog
-        assert replica.turn_of_bare_trace(f"{1:032x}") == turn("1")
-        assert replica.turn_of_bare_trace(bare[1:]) is None
-        assert {t.turn_id for t in replica.turns_of_request("request-1")} == {"1", "2"}
-        assert replica.turns_of_request("request-2") == []
-        session = replica.turns_of_session("session-1", KEY.person)
+        assert replica.turns.of_trace(trace_named(1)) == turn("1")
+        assert replica.turns.of_bare_trace(bare) == in_catalog
+        assert replica.turns.of_bare_trace(f"{1:032x}") == turn("1")
+        assert replica.turns.of_bare_trace(bare[1:]) is None
+        assert {t.turn_id for t in replica.turns.of_request("request-1")} == {"1", "2"}
+        assert replica.turns.of_request("request-2") == []
+        session = replica.turns.of_session("session-1", KEY.person)
         assert {found.turn_id for found in session} == {"1", "2"}
-        assert replica.turns_of_session("session-1", "bob@example.com") == []
-        assert replica.turn_of_trace(trace_named(9)) is None
+        assert replica.turns.of_session("session-1", "bob@example.com") == []
+        assert replica.turns.of_trace(trace_named(9)) is None
 
 
 def test_of_several_turns_the_one_that_began_last_is_first(
     ledger: Ledger, neighbour: Ledger
 ) -> None:
     """A client's id that was used twice means the newer question, whichever ended later."""
-    ledger.record(turn("1", state=TurnState.OPEN, closed_at=None))
-    eventually(lambda: neighbour.turn_of_trace(trace_named(1)), bool)
-    ledger.record(turn("2"))
-    eventually(lambda: neighbour.turn_of_trace(trace_named(2)), bool)
-    ledger.record(turn("1"))
-    eventually(lambda: neighbour.turn_of_trace(trace_named(1)), lambda found: found == turn("1"))
+    ledger.turns.record(turn("1", state=TurnState.OPEN, closed_at=None))
+    eventually(lambda: neighbour.turns.of_trace(trace_named(1)), bool)
+    ledger.turns.record(turn("2"))
+    eventually(lambda: neighbour.turns.of_trace(trace_named(2)), bool)
+    ledger.turns.record(turn("1"))
+    eventually(lambda: neighbour.turns.of_trace(trace_named(1)), lambda found: found == turn("1"))
     for replica in (ledger, neighbour):
-        assert [t.turn_id for t in replica.turns_of_request("request-1")] == ["2", "1"]
+        assert [t.turn_id for t in replica.turns.of_request("request-1")] == ["2", "1"]
 
 
 @pytest.mark.parametrize("session_id", ["a\x00b", "\ud800", "x" * 300])
@@ -247,17 +246,17 @@ def test_a_turn_that_cannot_be_written_keeps_its_neighbours(
 ) -> None:
     """What one caller sends does not make the ledger forget other people's turns."""
     for noted in (turn("1"), turn("2", session_id=session_id), turn("3")):
-        ledger.record(noted)
+        ledger.turns.record(noted)
     for trace_id in (trace_named(1), trace_named(3)):
-        assert eventually(partial(neighbour.turn_of_trace, trace_id), bool, within=30)
+        assert eventually(partial(neighbour.turns.of_trace, trace_id), bool, within=30)
 
 
 def test_wildcards_in_an_id_are_letters(ledger: Ledger) -> None:
     """What a person sends as an id matches itself only."""
-    ledger.record(turn("1", trace_id=trace_named(10)))
-    assert ledger.turn_of_bare_trace("%") is None
-    assert ledger.turns_of_request("%") == []
-    assert ledger.turns_of_session("%", KEY.person) == []
+    ledger.turns.record(turn("1", trace_id=trace_named(10)))
+    assert ledger.turns.of_bare_trace("%") is None
+    assert ledger.turns.of_request("%") == []
+    assert ledger.turns.of_session("%", KEY.person) == []
 
 
 def test_a_refused_transition_says_why(ledger: Ledger) -> None:
@@ -267,21 +266,21 @@ def test_a_refused_transition_says_why(ledger: Ledger) -> None:
         raise RatingNotFound
 
     with pytest.raises(RatingNotFound):
-        ledger.change({KEY: refuse})
+        ledger.ratings.change({KEY: refuse})
 
 
 def test_ledgers_leave_no_thread_behind(ledger_url: str) -> None:
     """A closed ledger's threads have ended."""
     ledger = Ledger(ledger_url)
     rated(ledger)
-    ledger.record(turn("1"))
+    ledger.turns.record(turn("1"))
     ledger.close()
     assert not [t for t in threading.enumerate() if t.name.startswith("agent-feedback")]
 
 
 def test_the_newest_turn_comes_first_whoever_saw_it(ledger: Ledger, neighbour: Ledger) -> None:
     """A turn of another replica's is found before this one's own older one."""
-    ledger.record(turn("1"))
-    neighbour.record(turn("2"))
-    found = eventually(lambda: ledger.turns_of_request("request-1"), lambda t: len(t) == 2)
+    ledger.turns.record(turn("1"))
+    neighbour.turns.record(turn("2"))
+    found = eventually(lambda: ledger.turns.of_request("request-1"), lambda t: len(t) == 2)
     assert [each.turn_id for each in found] == ["2", "1"]

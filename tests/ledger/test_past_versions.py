@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
-from agent_feedback.ledger.delivery_queue import DeliveryQueue
 from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.ledger.statistics import delivery_statistics
 from agent_feedback.model import CORRECTION, THUMB, Content, Rating, RatingKey, Turn, TurnState
@@ -53,7 +52,7 @@ def trace(number: int) -> str:
 
 def ratings(ledger: Ledger) -> dict[int, Rating]:
     """Ann's ratings by their traces' numbers."""
-    found = ledger.ratings_of(ANN, [trace(number) for number in range(20)])
+    found = ledger.ratings.of(ANN, [trace(number) for number in range(20)])
     return {int(rating.key.trace_id[3:], 16): rating for rating in found}
 
 
@@ -94,7 +93,7 @@ def test_every_rating_is_as_far_as_it_was(past: Ledger) -> None:
 
 def test_what_waits_is_claimed(past: Ledger) -> None:
     """Also what a process held that is gone; and nothing that MLflow has."""
-    queue = DeliveryQueue(past)
+    queue = past.queue
     assert queue.retry() == 1
     claims = {int(claim.rating.key.trace_id[3:], 16): claim for claim in queue.claim(100)}
     assert claims.keys() >= {1, 3, 9}
@@ -120,17 +119,17 @@ def test_every_turn_is_known(past: Ledger) -> None:
             opened_at=opened_at,
             closed_at=None if state is TurnState.OPEN else opened_at + 1,
         )
-        assert past.turn_of_trace(trace(number)) == expected
-    (without_trace,) = past.turns_of_request("request-5")
+        assert past.turns.of_trace(trace(number)) == expected
+    (without_trace,) = past.turns.of_request("request-5")
     assert without_trace.trace_id is None
-    (anonymous,) = past.turns_of_request("request-6")
+    (anonymous,) = past.turns.of_request("request-6")
     assert (anonymous.asker, anonymous.user_id) == ("anonymous", "claimed@example.com")
-    in_catalog = past.turn_of_bare_trace(f"{7:032x}")
+    in_catalog = past.turns.of_bare_trace(f"{7:032x}")
     assert in_catalog is not None
     assert in_catalog.trace_id == f"trace:/catalog.schema.prefix/{7:032x}"
-    (unknown,) = past.turns_of_request("request-8")
+    (unknown,) = past.turns.of_request("request-8")
     assert (unknown.asker, unknown.user_id) == (None, None)
-    assert [turn.turn_id for turn in past.turns_of_session("session-1", ANN)] == [
+    assert [turn.turn_id for turn in past.turns.of_session("session-1", ANN)] == [
         f"turn{number}" for number in (5, 4, 3, 2, 1)
     ]
 

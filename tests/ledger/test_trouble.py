@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy
 
 from agent_feedback import ConfigurationError, Unavailable
-from agent_feedback.ledger import ledger as ledger_module
-from agent_feedback.ledger.engine import open_engine
+from agent_feedback.ledger import database
+from agent_feedback.ledger.dialects import open_engines
 from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.model import Rating
 from tests.support.ledgers import KEY, empty_schema, flipped, rated, trace_named, turn
@@ -37,7 +37,7 @@ def test_a_locked_ledger_is_waited_for(on_file: Ledger, file: Path) -> None:
     """A lock that another process holds for a moment delays a write, and fails nothing."""
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        on_file.record(turn("1"))
+        on_file.turns.record(turn("1"))
         other.execute("COMMIT")
     assert rated(on_file)
 
@@ -52,7 +52,7 @@ def test_a_ledger_locked_for_too_long_refuses(
     on_file: Ledger, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the bound a write is refused, and what was refused does not appear afterwards."""
-    monkeypatch.setattr(ledger_module, "_PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(database, "_PATIENCE_SECONDS", 0.3)
     with closing(sqlite3.connect(file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         # While the lock is held, and long before the database itself would give up.
@@ -60,7 +60,7 @@ def test_a_ledger_locked_for_too_long_refuses(
             with pytest.raises(Unavailable) as refused:
                 in_time(partial(rated, on_file))
         assert refused.value.retry_after >= 1
-        assert on_file.ratings_of(KEY.person, [KEY.trace_id]) == []
+        assert on_file.ratings.of(KEY.person, [KEY.trace_id]) == []
         other.execute("COMMIT")
     monkeypatch.undo()
     seen: list[Rating | None] = []
@@ -68,7 +68,7 @@ def test_a_ledger_locked_for_too_long_refuses(
     def look(old: Rating | None) -> None:
         seen.append(old)
 
-    on_file.change({KEY: look})
+    on_file.ratings.change({KEY: look})
     assert seen == [None]
 
 
@@ -77,13 +77,13 @@ def test_a_ledger_whose_tables_are_gone_refuses(on_file: Ledger, file: Path) -> 
     with closing(sqlite3.connect(file)) as other:
         for table in ("ratings", "turns"):
             other.execute(f"DROP TABLE agent_feedback_{table}")
-    on_file.record(turn("1"))
-    assert on_file.turn_of_trace(trace_named(1)) == turn("1")
+    on_file.turns.record(turn("1"))
+    assert on_file.turns.of_trace(trace_named(1)) == turn("1")
     with pytest.raises(Unavailable) as refused:
         rated(on_file)
     assert "table" not in str(refused.value)
     with pytest.raises(Unavailable):
-        on_file.ratings_of(KEY.person, [KEY.trace_id])
+        on_file.ratings.of(KEY.person, [KEY.trace_id])
 
 
 def test_a_read_only_database_refuses_ratings_and_shows_them(postgres_url: str) -> None:
@@ -92,8 +92,8 @@ def test_a_read_only_database_refuses_ratings_and_shows_them(postgres_url: str) 
         first, read_only = Ledger(url), Ledger(f"{url} -cdefault_transaction_read_only=on")
         rated(first)
         with pytest.raises(Unavailable):
-            read_only.change({KEY: flipped})
-        assert read_only.ratings_of(KEY.person, [KEY.trace_id])[0].revision == 1
+            read_only.ratings.change({KEY: flipped})
+        assert read_only.ratings.of(KEY.person, [KEY.trace_id])[0].revision == 1
         for ledger in (first, read_only):
             ledger.close()
 
@@ -110,7 +110,7 @@ def test_a_database_that_went_away_and_came_back_works(postgres_url: str) -> Non
         with admin.begin() as connection:
             ended = connection.execute(end_all, {"name": "test-of-trouble"})
             assert ended.rowcount >= 1
-        assert ledger.change({KEY: flipped})[0].revision == 2
+        assert ledger.ratings.change({KEY: flipped})[0].revision == 2
         ledger.close()
     admin.dispose()
 
@@ -121,7 +121,7 @@ def test_a_database_that_is_not_there_refuses() -> None:
     with pytest.raises(Unavailable) as refused:
         rated(ledger)
     with pytest.raises(Unavailable):
-        ledger.ratings_of(KEY.person, [])
+        ledger.ratings.of(KEY.person, [])
     assert "s3cret" not in str(refused.value)
     ledger.close()
 
@@ -130,12 +130,12 @@ def test_a_database_that_is_not_there_refuses() -> None:
 def test_an_engine_is_not_made_of_nonsense(url: str) -> None:
     """What cannot be a durable ledger is refused before anything is opened."""
     with pytest.raises(ConfigurationError):
-        open_engine(url)
+        open_engines(url)
 
 
 def test_sqlite_survives_a_power_cut(file: Path) -> None:
     """The writer syncs every commit to the disk, and readers do not wait for writers."""
-    writer, reader = open_engine(f"sqlite:///{file}")
+    writer, reader = open_engines(f"sqlite:///{file}")
     with writer.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2

@@ -5,7 +5,7 @@ import math
 from itertools import product
 from typing import Any
 
-from agent_feedback.web.schemas import LONGEST_BODY
+from agent_feedback.web.schemas import MAX_BODY
 from tests.security.attack import Leaves, Table, thumb
 from tests.security.world import OURS, Scene, World, person, post
 from tests.support.rating import ANN, BOB
@@ -35,7 +35,7 @@ TRACE_IDS = (
     f"trace:/a.b/{'0' * 10_000}",
     "." * 10_000,
 )
-_KIB = math.ceil(LONGEST_BODY / 1024)
+_KIB = math.ceil(MAX_BODY / 1024)
 NUL, SURROGATE, REVERSAL = "\x00", "\ud800", "\u202e"
 ODD = (NUL, SURROGATE, "\udfff\ud800", REVERSAL, "\x1b[31m", "\x7f")
 

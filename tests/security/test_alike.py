@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from agent_feedback.doors.assessments import Assessments
 from agent_feedback.ledger.ledger import Ledger
+from agent_feedback.mlflow_client.assessments import Assessments
 from tests.security.world import World, person
 from tests.support.rating import ANN, BOB
 

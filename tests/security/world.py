@@ -152,7 +152,7 @@ class World:
 
     def rows(self, trace_id: str, person: str) -> int:
         """How many rows of the ledger are one person's for one trace."""
-        return len(self.feedback._parts._ledger.ratings_of(person, [trace_id]))
+        return len(self.feedback._parts._ledger.ratings.of(person, [trace_id]))
 
     def undelivered(self) -> int:
         """How many ratings wait in the ledger, or cannot be delivered."""

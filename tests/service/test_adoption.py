@@ -9,13 +9,9 @@ import pytest
 from mlflow.entities import Assessment, AssessmentSource
 
 from agent_feedback import AgentFeedback
-from agent_feedback.doors.assessments import (
-    CHANGED_AT_KEY,
-    LEDGER_KEY,
-    Assessments,
-    StoreError,
-    Trouble,
-)
+from agent_feedback.assessment_format import CHANGED_AT_KEY, LEDGER_KEY
+from agent_feedback.mlflow_client.assessments import Assessments
+from agent_feedback.mlflow_client.failures import Failure, StoreError
 from agent_feedback.model import Rating, new_assessment_id
 from tests.service.conftest import OpenFeedback
 from tests.support.rating import ANN, BOB, assessments_of, eventually, held, stored_trace, value_of
@@ -178,9 +174,9 @@ def test_an_older_word_yields_to_a_newer_one(
     assert mine.value is (not wins)
 
 
-@pytest.mark.parametrize("trouble", [Trouble.UNKNOWN, Trouble.BUSY])
+@pytest.mark.parametrize("failure", [Failure.UNKNOWN, Failure.BUSY])
 def test_a_create_that_was_done_and_failed_is_not_doubled(
-    open_feedback: OpenFeedback, monkeypatch: pytest.MonkeyPatch, trouble: Trouble
+    open_feedback: OpenFeedback, monkeypatch: pytest.MonkeyPatch, failure: Failure
 ) -> None:
     """The id was fixed before the attempt, so the next one finds what the first one did."""
     attempts: list[str] = []
@@ -190,7 +186,7 @@ def test_a_create_that_was_done_and_failed_is_not_doubled(
         made = create(door, rating)
         attempts.append(made)
         if len(attempts) == 1:
-            raise StoreError(trouble, "TIMEOUT")
+            raise StoreError(failure, "TIMEOUT")
         return made
 
     monkeypatch.setattr(Assessments, "create", stores_and_fails)

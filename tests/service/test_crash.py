@@ -14,7 +14,7 @@ DYING = """
 import json, os, signal, sys
 import mlflow
 from agent_feedback import AgentFeedback, Settings
-from agent_feedback.delivery.delivery import Delivery
+from agent_feedback.delivery.dispatcher import Dispatcher
 from agent_feedback.ledger import ledger
 
 ledger_url, tracking_uri, experiment_id, trace_id, person = sys.argv[1:]

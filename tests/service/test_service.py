@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 
 from agent_feedback import Unavailable
-from agent_feedback.delivery.delivery import Delivery
-from agent_feedback.doors.assessments import StoreError, Trouble
+from agent_feedback.delivery.dispatcher import Dispatcher
 from agent_feedback.guard import Guard
-from agent_feedback.ledger.delivery_queue import DeliveryQueue
 from agent_feedback.ledger.ledger import Ledger
+from agent_feedback.mlflow_client.failures import Failure, StoreError
 from agent_feedback.model import CORRECTION, Identity, StoredTrace
 from agent_feedback.service.forms import RatingForm
 from agent_feedback.service.service import Service
@@ -41,7 +40,7 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 @pytest.fixture
 def service(ledger: Ledger, store: FakeStore, tmp_path: Path) -> Iterator[Service]:
     """Build the operations between the ledger and the FAKE store."""
-    delivery = Delivery(DeliveryQueue(ledger), store, is_open=lambda _: False, retention_days=30)
+    delivery = Dispatcher(ledger.queue, store, is_open=lambda _: False, retention_days=30)
     made = Service(settings_in(tmp_path), ledger, store, delivery, Guard(), began=delivery.start)
     yield made
     delivery.stop()
@@ -53,7 +52,7 @@ def test_a_reload_asks_a_hanging_mlflow_only_a_few_times(
 ) -> None:
     """A page with a hundred answers is not made to wait a hundred times."""
     store.delay_seconds = 0.1
-    store.fails = [("look", Trouble.UNKNOWN, False)] * 100
+    store.fails = [("fetch", Failure.UNKNOWN, False)] * 100
     assert service.mine(ANN, trace_ids=[trace_named(number) for number in range(100)]) == []
     assert len(store.calls) <= 16
 
@@ -67,10 +66,10 @@ def test_a_trace_that_mlflow_cannot_have_hides_no_other(
 
     def refuses_others(trace_id: str) -> StoredTrace | None:
         if trace_id != trace_named(1):
-            raise StoreError(Trouble.IMPOSSIBLE, "ENDPOINT_NOT_FOUND")
+            raise StoreError(Failure.IMPOSSIBLE, "ENDPOINT_NOT_FOUND")
         return look(trace_id)
 
-    monkeypatch.setattr(store, "look", refuses_others)
+    monkeypatch.setattr(store, "fetch", refuses_others)
     others = [trace_named(100 + number) for number in range(20)]
     found = service.mine(ANN, trace_ids=[*others, trace_named(1)])
     assert [each.assessment_id for each in found] == ["a-1"]
@@ -80,7 +79,7 @@ def test_an_outage_costs_a_known_answer_nothing(
     service: Service, store: FakeStore, ledger: Ledger
 ) -> None:
     """A rating of a turn of ours is taken while MLflow is away, and says that it waits."""
-    ledger.record(turn("1"))
+    ledger.turns.record(turn("1"))
     store.away = True
     submission = service.submit(TARGET, RatingForm(True), ANN)
     (receipt,) = submission.receipts()
@@ -96,7 +95,7 @@ def test_a_trace_in_its_gap_is_not_waited_for(
 ) -> None:
     """There is nothing to wait for until MLflow has the trace, or has had a rating of it."""
     now = int(time.time() * 1000)
-    ledger.record(turn("1", closed_at=now))
+    ledger.turns.record(turn("1", closed_at=now))
     submission = service.submit(TARGET, RatingForm(True), ANN)
     assert submission.awaited == []
     (landed,) = eventually(
@@ -127,7 +126,7 @@ def test_what_correction_stays_is_not_said_where_nobody_can_tell(
     store.traces[KEY.trace_id] = {"a-1": assessment("a-1", metadata=mark())}
 
     def go_away(call: str) -> None:
-        store.away = store.calls.count("look") > 1  # whose answer it is was still told
+        store.away = store.calls.count("fetch") > 1  # whose answer it is was still told
 
     store.meanwhile = go_away
     (receipt,) = service.withdraw(TARGET, ANN).receipts()

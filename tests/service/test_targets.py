@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from agent_feedback import InvalidFeedback, NotAllowed, TraceNotFound, Unavailable
-from agent_feedback.doors.assessments import Trouble
 from agent_feedback.ledger.ledger import Ledger
+from agent_feedback.mlflow_client.failures import Failure
 from agent_feedback.model import ANONYMOUS, Identity, StoredTrace, TurnState
 from agent_feedback.service.targets import Rateable, Target, Targets, may_rate
 from agent_feedback.settings import Raters
@@ -80,7 +80,7 @@ def by_request(client_request_id: str = "request-1") -> Target:
 def test_our_own_turns_need_no_mlflow(ledger: Ledger, store: FakeStore, targets: Targets) -> None:
     """What this application answered is resolved from its ledger, MLflow away or not."""
     store.away = True
-    ledger.record(turn("1"))
+    ledger.turns.record(turn("1"))
     for target in (by_trace(trace_named(1)), by_request(), by_trace(trace_named(1), "request-1")):
         assert targets.resolve(target, ANN) == Rateable(trace_named(1), "request-1")
     assert store.calls == []
@@ -100,7 +100,7 @@ def test_a_young_turn_is_in_the_export_gap(
 ) -> None:
     """Until ten seconds after its end, MLflow is not expected to have the trace."""
     closed = None if closed_ago_ms is None else int(time.time() * 1000) - closed_ago_ms
-    ledger.record(turn("1", state=state, closed_at=closed))
+    ledger.turns.record(turn("1", state=state, closed_at=closed))
     assert targets.resolve(by_trace(trace_named(1)), ANN).in_export_gap is in_gap
 
 
@@ -126,14 +126,14 @@ def test_a_trace_of_another_experiment_is_unknown(
     with pytest.raises(TraceNotFound) as unknown:
         targets.resolve(by_trace(trace_named(5)), ANN)
     assert unknown.value.final
-    ledger.record(turn("1"))
+    ledger.turns.record(turn("1"))
     assert targets.resolve(by_trace(trace_named(1)), ANN).trace_id == trace_named(1)
 
 
 @pytest.mark.parametrize("person", [BOB, NOBODY])
 def test_someone_elses_turn_is_refused(ledger: Ledger, targets: Targets, person: Identity) -> None:
     """By its trace it is not allowed; by its request's id there is no such answer of theirs."""
-    ledger.record(turn("1"))
+    ledger.turns.record(turn("1"))
     with pytest.raises(NotAllowed):
         targets.resolve(by_trace(trace_named(1)), person)
     with pytest.raises(TraceNotFound):
@@ -142,9 +142,9 @@ def test_someone_elses_turn_is_refused(ledger: Ledger, targets: Targets, person:
 
 def test_a_requests_id_means_the_persons_own_newest_turn(ledger: Ledger, targets: Targets) -> None:
     """An id that others use too, or that was used before, is no way to their answers."""
-    ledger.record(turn("1"))
-    ledger.record(turn("2"))
-    ledger.record(turn("3", asker=BOB.user_id))
+    ledger.turns.record(turn("1"))
+    ledger.turns.record(turn("2"))
+    ledger.turns.record(turn("3", asker=BOB.user_id))
     assert targets.resolve(by_request(), ANN).trace_id == trace_named(2)
     assert targets.resolve(by_request(), BOB).trace_id == trace_named(3)
 
@@ -197,8 +197,8 @@ def test_a_target_that_names_nothing_is_refused(
     ledger: Ledger, store: FakeStore, targets: Targets, target: Target, says: str
 ) -> None:
     """None, malformed, two that disagree, or an answer without a trace: MLflow is not asked."""
-    ledger.record(turn("1"))
-    ledger.record(turn("2", trace_id=None, client_request_id="traceless"))
+    ledger.turns.record(turn("1"))
+    ledger.turns.record(turn("2", trace_id=None, client_request_id="traceless"))
     with pytest.raises(InvalidFeedback, match=says):
         targets.resolve(target, ANN)
     assert store.calls == []
@@ -206,7 +206,7 @@ def test_a_target_that_names_nothing_is_refused(
 
 def test_others_do_not_learn_what_a_request_was_called(ledger: Ledger, targets: Targets) -> None:
     """Whether an id is the one of somebody else's trace makes no difference to the answer."""
-    ledger.record(turn("1"))
+    ledger.turns.record(turn("1"))
     for client_request_id in ("request-1", "request-2"):
         with pytest.raises(NotAllowed):
             targets.resolve(by_trace(trace_named(1), client_request_id), BOB)
@@ -227,7 +227,7 @@ def test_an_unknown_answer_while_mlflow_is_away_is_no_404(
 
 def test_an_id_that_mlflow_will_never_take_is_final(store: FakeStore, targets: Targets) -> None:
     """A trace that cannot be there is not waited for."""
-    store.fails = [("look", Trouble.IMPOSSIBLE, False)]
+    store.fails = [("fetch", Failure.IMPOSSIBLE, False)]
     with pytest.raises(TraceNotFound) as unknown:
         targets.resolve(by_trace(f"trace:/main.support/{HEX}"), ANN)
     assert unknown.value.final
@@ -254,7 +254,7 @@ def test_a_bare_id_becomes_a_key_first(
     store.place = place
     store.traces[key] = {}
     if known_as is not None:
-        ledger.record(turn("1", trace_id=known_as))
+        ledger.turns.record(turn("1", trace_id=known_as))
     assert targets.resolve(by_trace(HEX), ANN).trace_id == key
     assert targets.own_traces([by_trace(HEX)], ANN) == [key]
 
@@ -263,9 +263,9 @@ def test_asking_for_ones_own_leaves_out_what_is_not(
     ledger: Ledger, store: FakeStore, targets: Targets
 ) -> None:
     """Unknown, foreign and traceless requests are no ratings, and no error for the others."""
-    ledger.record(turn("1"))
-    ledger.record(turn("2", asker=BOB.user_id, client_request_id="bobs"))
-    ledger.record(turn("3", trace_id=None, client_request_id="traceless"))
+    ledger.turns.record(turn("1"))
+    ledger.turns.record(turn("2", asker=BOB.user_id, client_request_id="bobs"))
+    ledger.turns.record(turn("3", trace_id=None, client_request_id="traceless"))
     wanted = [by_request(), by_request("bobs"), by_request("traceless"), by_request("unknown")]
     assert targets.own_traces([*wanted, by_trace(trace_named(9))], ANN) == [
         trace_named(1),
@@ -274,6 +274,6 @@ def test_asking_for_ones_own_leaves_out_what_is_not(
     store.away, store.calls = True, []
     unknown = [by_request(f"unknown-{number}") for number in range(20)]
     assert targets.own_traces([*unknown, *wanted], ANN) == [trace_named(1)]
-    assert store.calls == ["find_request"]
+    assert store.calls == ["by_request"]
     with pytest.raises(InvalidFeedback):
         targets.own_traces([by_trace("../x")], ANN)

@@ -6,13 +6,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from agent_feedback.doors.assessments import (
-    CHANGED_AT_KEY,
-    LEDGER_KEY,
-    Assessments,
-    StoreError,
-    Trouble,
-)
+from agent_feedback.assessment_format import CHANGED_AT_KEY, LEDGER_KEY
+from agent_feedback.mlflow_client.assessments import Assessments
+from agent_feedback.mlflow_client.failures import Failure, StoreError
+from agent_feedback.mlflow_client.search import TraceSearch
 from agent_feedback.model import Assessment, Content, Rating, StoredTrace
 from tests.support.ledgers import KEY
 
@@ -48,11 +45,11 @@ def trace(*assessments: Assessment, asker: str | None = KEY.person) -> StoredTra
 
 
 @dataclass
-class FakeStore(Assessments):
-    """A FAKE of the door to MLflow's assessments: one trace in memory, and failures on demand."""
+class FakeStore(Assessments, TraceSearch):
+    """A FAKE of MLflow: one trace in memory, and failures on demand."""
 
     traces: dict[str, dict[str, Assessment]] = field(default_factory=lambda: {KEY.trace_id: {}})
-    fails: list[tuple[str, Trouble, bool]] = field(default_factory=list)
+    fails: list[tuple[str, Failure, bool]] = field(default_factory=list)
     """Failures to come: of which call, how, and whether it was done nevertheless."""
     found: list[StoredTrace] = field(default_factory=list)
     """What a search finds, newest first."""
@@ -76,17 +73,17 @@ class FakeStore(Assessments):
         """Say whether the fake answers."""
         return not self.away
 
-    def look(self, trace_id: str) -> StoredTrace | None:
+    def fetch(self, trace_id: str) -> StoredTrace | None:
         """Show a trace."""
-        self._begin("look")
+        self._begin("fetch")
         return self._shown(trace_id)
 
-    def look_at_all(self, trace_ids: Collection[str]) -> dict[str, StoredTrace]:
+    def fetch_many(self, trace_ids: Collection[str]) -> dict[str, StoredTrace]:
         """Show several traces, or nothing while the fake is away."""
         if len(trace_ids) < 2:
             return {}
         try:
-            self._begin("look_at_all")
+            self._begin("fetch_many")
         except StoreError:
             return {}
         shown = {trace_id: self._shown(trace_id) for trace_id in trace_ids}
@@ -105,9 +102,9 @@ class FakeStore(Assessments):
         self._begin("is_at_home")
         return trace.trace_id not in self.elsewhere
 
-    def find_request(self, client_request_id: str) -> list[StoredTrace]:
+    def by_request(self, client_request_id: str) -> list[StoredTrace]:
         """Find traces."""
-        self._begin("find_request")
+        self._begin("by_request")
         return [each for each in self.found if each.client_request_id == client_request_id]
 
     def location(self) -> str | None:
@@ -122,7 +119,7 @@ class FakeStore(Assessments):
         with self._lock:
             held = self.traces[rating.key.trace_id]
             if new_id in held:
-                raise StoreError(Trouble.UNKNOWN, "INTERNAL_ERROR")
+                raise StoreError(Failure.UNKNOWN, "INTERNAL_ERROR")
             held[new_id] = self._as_assessment(rating, new_id)
         fail()
         return new_id
@@ -133,7 +130,7 @@ class FakeStore(Assessments):
         with self._lock:
             held = self.traces[rating.key.trace_id]
             if assessment_id not in held:
-                raise StoreError(Trouble.NOT_FOUND, "RESOURCE_DOES_NOT_EXIST")
+                raise StoreError(Failure.NOT_FOUND, "RESOURCE_DOES_NOT_EXIST")
             held[assessment_id] = self._as_assessment(rating, assessment_id)
         fail()
 
@@ -156,10 +153,10 @@ class FakeStore(Assessments):
             self.meanwhile(call)
         time.sleep(self.delay_seconds)
         if self.away:
-            raise StoreError(Trouble.UNKNOWN, "TIMEOUT")
+            raise StoreError(Failure.UNKNOWN, "TIMEOUT")
         if self.fails and self.fails[0][0] == call:
-            _, trouble, done = self.fails.pop(0)
-            error = StoreError(trouble, trouble.name)
+            _, failure, done = self.fails.pop(0)
+            error = StoreError(failure, failure.name)
             if not done:
                 raise error
             return lambda: _raise(error)

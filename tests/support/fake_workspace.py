@@ -106,7 +106,7 @@ def _person(user_name: str) -> dict[str, Any]:
 
 
 def _service_principal(application_id: str) -> dict[str, Any]:
-    # Seen of an app's own token: the user name is the application id, and there is no e-mail.
+    # Fetched of an app's own token: the user name is the application id, and there is no e-mail.
     return {
         "id": "7474643929653491",
         "userName": application_id,

@@ -45,7 +45,7 @@ def become(new: Rating) -> Callable[[Rating | None], Rating]:
 
 def rated(ledger: Ledger, *keys: RatingKey, changed_at: int = 1) -> list[Rating]:
     """Write a first rating for each of these keys."""
-    return ledger.change(
+    return ledger.ratings.change(
         {key: become(rating(key=key, changed_at=changed_at)) for key in keys or (KEY,)}
     )
 

@@ -244,7 +244,7 @@ OFF_TOPIC_OTHERWISE = (
     "Which stocks will go up?",
     "How do I install Windows?",
     "How do I install Docker?",
-    "What is the exchange rate of the euro?",
+    "What is the context rate of the euro?",
 )
 
 OFF_TOPIC_HELD_OUT = (

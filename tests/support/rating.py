@@ -13,7 +13,7 @@ from mlflow.entities import Assessment
 from starlette.types import ASGIApp
 
 from agent_feedback import AgentFeedback, Settings
-from agent_feedback.doors.assessments import ASKER_KEY
+from agent_feedback.assessment_format import ASKER_KEY
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from agent_feedback import AgentFeedback
-from agent_feedback.web.schemas import LONGEST_BODY
+from agent_feedback.web.schemas import MAX_BODY
 from tests.support.ledgers import trace_named
 from tests.support.rating import ANN, UNKNOWN_TRACE, Site, opened_site, settings_in
 from tests.support.serving import serving
@@ -274,17 +274,17 @@ def _chunks(size: int) -> Callable[[], Iterator[bytes]]:
 )
 def test_a_large_body_is_413(site: Site, method: str, path: str, chunked: bool) -> None:
     """More than any feedback needs is refused, whether or not its length was told beforehand."""
-    body = _chunks(LONGEST_BODY + 1000)()
+    body = _chunks(MAX_BODY + 1000)()
     content = body if chunked else b"".join(body)
     answer = site.ask(method, path, content=content, headers=JSON, params={"trace_id": TRACE})
-    assert f"{LONGEST_BODY:,} bytes" in sentence(answer, 413)
+    assert f"{MAX_BODY:,} bytes" in sentence(answer, 413)
 
 
 def test_the_longest_body_is_not_too_much(site: Site) -> None:
     """The limit itself is allowed: such a body is read, and refused for what it says."""
     body = json.dumps({"rationale": ""})
-    full = body[:-2] + "x" * (LONGEST_BODY - len(body)) + body[-2:]
-    assert len(full) == LONGEST_BODY
+    full = body[:-2] + "x" * (MAX_BODY - len(body)) + body[-2:]
+    assert len(full) == MAX_BODY
     sentence(site.ask("POST", content=full, headers=JSON), 422)
 
 

@@ -12,7 +12,7 @@ import pytest
 from mlflow.genai.agent_server import AgentServer
 
 from agent_feedback import AgentFeedback
-from agent_feedback.doors import bounded_store
+from agent_feedback.mlflow_client import bounded_store
 from agent_feedback.service import targets
 from tests.conftest import Serve
 from tests.support.mlflow_store import MlflowServer, Tracking

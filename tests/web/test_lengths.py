@@ -15,13 +15,13 @@ from agent_feedback import InvalidFeedback, Settings
 from agent_feedback.errors import FeedbackError
 from agent_feedback.model import CORRECTION, THUMB
 from agent_feedback.service.forms import Forms, RatingForm
-from agent_feedback.settings import LONGEST_REASON
-from agent_feedback.trace_id import LONGEST, parse
+from agent_feedback.settings import MAX_REASON
+from agent_feedback.trace_id import MAX_LENGTH, parse
 from agent_feedback.web.request_guard import BodyTooLarge, RequestGuard
-from agent_feedback.web.schemas import LONGEST_BODY, AmendBody, DetailedBody, FeedbackBody
+from agent_feedback.web.schemas import MAX_BODY, AmendBody, DetailedBody, FeedbackBody
 from tests.support.rating import OpenSite, Site, assessments_of, stored_trace, value_of
 
-REASONS = tuple(f"{number:02}" + "\U0001f600" * (LONGEST_REASON - 2) for number in range(20))
+REASONS = tuple(f"{number:02}" + "\U0001f600" * (MAX_REASON - 2) for number in range(20))
 SETTINGS = Settings(reasons=REASONS)
 FORMS = Forms(SETTINGS)
 PIECES = (
@@ -132,7 +132,7 @@ def _largest() -> dict[type[Any], str]:
         "reasons": list(REASONS),
     }
     correction = {"correction": "\U0001f600" * limits()["correction"]}
-    assert len(said["trace_id"]) <= LONGEST
+    assert len(said["trace_id"]) <= MAX_LENGTH
     stars = dict.fromkeys(SETTINGS.dimensions, 1.234567890123456)
     bodies = {
         FeedbackBody: said | correction | {"value": True, "dimension": "d" * 40},
@@ -164,11 +164,11 @@ def test_a_body_with_everything_at_its_longest_fits(model: type[Any]) -> None:
 
 def test_the_limit_in_bytes_is_not_far_above_what_is_needed() -> None:
     """Nobody can send twice what feedback needs."""
-    assert 1.1 * len(_largest()[FeedbackBody]) > LONGEST_BODY
+    assert 1.1 * len(_largest()[FeedbackBody]) > MAX_BODY
 
 
 @given(st.integers(100, 50_000))
-@example(LONGEST_BODY)
+@example(MAX_BODY)
 def test_a_longer_body_is_refused_while_it_is_read(piece: int) -> None:
     """No more is taken in than one piece beyond the limit, and the sentence says the limit."""
     taken = 0
@@ -180,9 +180,9 @@ def test_a_longer_body_is_refused_while_it_is_read(piece: int) -> None:
 
     headers = [(b"content-type", b"application/json")]
     request = Request({"type": "http", "method": "POST", "headers": headers}, receive)
-    with pytest.raises(BodyTooLarge, match=f"{LONGEST_BODY:,} bytes"):
+    with pytest.raises(BodyTooLarge, match=f"{MAX_BODY:,} bytes"):
         asyncio.run(RequestGuard(SETTINGS).read(request, FeedbackBody))
-    assert LONGEST_BODY < taken <= LONGEST_BODY + piece
+    assert MAX_BODY < taken <= MAX_BODY + piece
 
 
 @pytest.mark.usefixtures("tracking")

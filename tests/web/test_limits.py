@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_feedback.ledger import ledger as ledger_module
+from agent_feedback.ledger import database
 from tests.support.rating import ANN, BOB, OpenSite, Site, held, stored_trace
 from tests.web.test_refusals import comes_back, refused
 
@@ -119,7 +119,7 @@ def test_a_ledger_that_cannot_be_written_is_503(
     open_site: OpenSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Never a 2xx that is not durable; once it can be written again, ratings are taken again."""
-    monkeypatch.setattr(ledger_module, "_PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr(database, "_PATIENCE_SECONDS", 0.5)
     site, trace_id = open_site(), stored_trace()
     with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

@@ -8,8 +8,8 @@ import httpx
 import mlflow
 import pytest
 
-from agent_feedback.doors.assessments import Assessments
 from agent_feedback.identity import token_directory
+from agent_feedback.mlflow_client.assessments import Assessments
 from agent_feedback.model import StoredTrace
 from agent_feedback.service import waiting as waits
 from tests.support.clocks import AttemptsClock
@@ -76,13 +76,13 @@ def test_an_unknown_trace_is_waited_for(
 ) -> None:
     """It is asked for again and again while the setting allows it, and then it is 404."""
     asked: list[str] = []
-    find = Assessments.find_request
+    find = Assessments.by_request
 
     def counted(store: Assessments, client_request_id: str) -> list[StoredTrace]:
         asked.append(client_request_id)
         return find(store, client_request_id)
 
-    monkeypatch.setattr(Assessments, "find_request", counted)
+    monkeypatch.setattr(Assessments, "by_request", counted)
     monkeypatch.setattr(waits, "time", AttemptsClock())
     monkeypatch.setattr(waits, "_ASK_AGAIN_SECONDS", AttemptsClock.STEP)
     site = open_site(unknown_wait_seconds=AttemptsClock.STEP * 4)
@@ -106,7 +106,7 @@ def test_a_trace_that_appears_meanwhile_is_rated(open_site: OpenSite) -> None:
 def test_a_crowd_does_not_wait(open_site: OpenSite, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those that ask for unknown traces are bounded in number, and others are served meanwhile."""
     most = 10
-    monkeypatch.setattr(waits, "_MOST_WAITING", most)
+    monkeypatch.setattr(waits, "_MAX_WAITING", most)
     site = open_site(unknown_wait_seconds=60)
     known = stored_trace()
     with ThreadPoolExecutor(most) as pool:

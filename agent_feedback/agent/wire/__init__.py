@@ -1,0 +1,1 @@
+"""The agent routes as ASGI messages: answers completed, quiet streams kept alive."""

@@ -1,0 +1,1 @@
+"""What people rated, on its way out again: into files and reports."""

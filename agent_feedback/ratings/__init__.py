@@ -1,0 +1,1 @@
+"""What a rating is after a change: pure decisions."""
