@@ -1,40 +1,46 @@
-"""The floors of the package: who may import whom."""
+"""The layers of the package: who may import whom."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+import agent_feedback
+
 PACKAGE = Path(__file__).parents[1] / "agent_feedback"
 
-FLOORS = [
-    {"errors", "model", "namesake", "setting_kinds"},
-    {"settings", "trace_id", "text", "guard", "threads"},
-    {"variables", "identity", "doors", "ledger"},
-    {"delivery", "agent"},
+LAYERS = [
+    {"errors", "model", "package_conflict", "setting_kinds", "log_throttle", "threads"},
+    {"text", "guard", "trace_id", "settings"},
+    {"environment_variables", "assessment_format"},
+    {"ratings", "mlflow_client", "identity"},
+    {"ledger"},
+    {"delivery", "agent", "insight"},
     {"service"},
     {"web"},
     {"application"},
-    {"adoption", "life"},
+    {"handler_registry", "lifecycle"},
     {"plugin", "cli"},
     {"__init__"},
 ]
-"""From the ground up: a module or package imports from lower floors, and from itself."""
+"""From the ground up: a module or package imports from lower layers, and from itself."""
 
 MODULES = sorted(PACKAGE.rglob("*.py"))
 MAX_MODULE = 350
 MAX_FUNCTION = 40
 
 
-def room_of(module: Path) -> str:
+def package_of(module: Path) -> str:
     """The top-level module or package that a file belongs to."""
     return module.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def floor_of(room: str) -> int:
-    """The number of a room's floor; a room that stands on none is a mistake."""
-    return next(number for number, rooms in enumerate(FLOORS) if room in rooms)
+def layer_of(package: str) -> int:
+    """The number of a package's layer; one that is in none is a mistake."""
+    return next(number for number, names in enumerate(LAYERS) if package in names)
 
 
 def imports_of(module: Path) -> Iterator[str]:
@@ -55,16 +61,18 @@ def ours(module: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_imports_only_from_lower_floors_and_its_own_room(module: Path) -> None:
+def test_a_module_imports_only_from_lower_layers_and_its_own_package(module: Path) -> None:
     """Nothing reaches up or sideways."""
-    room = room_of(module)
+    package = package_of(module)
     for name in ours(module):
         imported = name.split(".")[0]
-        assert imported == room or floor_of(imported) < floor_of(room), f"{room} imports {name}"
+        assert imported == package or layer_of(imported) < layer_of(package), (
+            f"{package} imports {name}"
+        )
 
 
-def test_no_room_runs_in_circles() -> None:
-    """Within a room, modules do not import each other in a cycle."""
+def test_no_package_imports_in_circles() -> None:
+    """Within a package, modules do not import each other in a cycle."""
     graph = {
         ".".join(module.relative_to(PACKAGE).with_suffix("").parts): {
             name.rsplit(".", 1)[0] for name in ours(module)
@@ -82,11 +90,11 @@ def test_no_room_runs_in_circles() -> None:
         walk(name, ())
 
 
-def test_only_the_identity_room_names_identity_headers() -> None:
+def test_only_the_identity_package_names_identity_headers() -> None:
     """No other module knows a header that says who somebody is."""
     names = ("x-forwarded-email", "x-app-user-email", "x-forwarded-user", "access-token")
     for module in MODULES:
-        if room_of(module) in ("identity", "settings"):
+        if package_of(module) in ("identity", "settings"):
             continue
         code = module.read_text().lower()
         assert not [name for name in names if name in code], module
@@ -111,3 +119,25 @@ def test_modules_and_functions_stay_short() -> None:
                 body = node.body[1:] if ast.get_docstring(node) else node.body
                 lines = (body[-1].end_lineno or 0) - body[0].lineno + 1 if body else 0
                 assert lines <= MAX_FUNCTION, f"{module}: {node.name} has {lines} lines"
+
+
+@pytest.mark.parametrize("what", ["agent_feedback", "agent_feedback.cli"])
+def test_importing_it_imports_no_mlflow(what: str) -> None:
+    """MLflow takes seconds to import: the command and a reader of the ledger do without."""
+    program = f"import sys, {what}; print([name for name in sys.modules if name == 'mlflow'])"
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=PACKAGE.parent,
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_every_public_name_can_be_imported() -> None:
+    """The names that are imported when they are first used are there, and so is nothing else."""
+    for name in agent_feedback.__all__:
+        assert getattr(agent_feedback, name).__name__ == name
+    with pytest.raises(AttributeError, match="no_such_name"):
+        agent_feedback.no_such_name  # noqa: B018

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from agent_feedback import AgentFeedback, Settings
 from agent_feedback.application import Application
 from agent_feedback.cli import main
-from agent_feedback.mlflow_client import active_trace, assessments
+from agent_feedback import assessment_format
 from tests.support.documents import PROJECT, block, commands
 from tests.support.mlflow_store import Tracking
 from tests.support.rating import ANN, BOB, eventually, held
@@ -108,11 +108,10 @@ def test_every_key_is_named() -> None:
     text = (PROJECT / DOCUMENT).read_text()
     keys = {
         value
-        for module in (assessments, active_trace)
-        for name, value in vars(module).items()
+        for name, value in vars(assessment_format).items()
         if name.endswith("_KEY") and value.startswith("agent_feedback.")
     }
-    assert assessments.REASONS_KEY in keys
+    assert assessment_format.REASONS_KEY in keys
     assert {key for key in keys if f"`{key}`" not in text} == set()
 
 

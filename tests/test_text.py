@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent_feedback.text import clean, is_name, spreadsheet_safe
+from agent_feedback.text import clean, is_name
 
 
 @pytest.mark.parametrize(
@@ -59,25 +59,4 @@ def test_any_text_becomes_one_that_every_store_takes(typed: str) -> None:
 )
 def test_a_name_is_short_and_visible(text: str, good: bool) -> None:
     """Every store takes it, and it looks like what it is."""
-    assert is_name(text, 250) is good
-
-
-@pytest.mark.parametrize(
-    ("text", "cell"),
-    [
-        ("", ""),
-        ("good", "good"),
-        ("2 + 2 = 4", "2 + 2 = 4"),
-        ('=HYPERLINK("http://evil.example","x")', '\'=HYPERLINK("http://evil.example","x")'),
-        ("+1", "'+1"),
-        ("-1", "'-1"),
-        ("@SUM(A1)", "'@SUM(A1)"),
-        ("\t=1", "'\t=1"),
-        ("\n=1", "'\n=1"),
-        ("  =1", "'  =1"),
-        ("\N{FULLWIDTH EQUALS SIGN}1", "'\N{FULLWIDTH EQUALS SIGN}1"),
-    ],
-)
-def test_no_cell_of_an_export_is_a_formula(text: str, cell: str) -> None:
-    """A spreadsheet shows what was typed instead of running it."""
-    assert spreadsheet_safe(text) == cell
+    assert is_name(text) is good

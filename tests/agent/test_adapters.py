@@ -15,7 +15,9 @@ from mlflow.types.responses import (
 )
 from pydantic import BaseModel
 
-from agent_feedback.agent.adapters.plain import PLAIN, RESPONSES, PlainAdapter, closing_events
+from agent_feedback.agent.adapters.choose import PLAIN, RESPONSES
+from agent_feedback.agent.adapters.closing import closing_events
+from agent_feedback.agent.adapters.plain import PlainAdapter
 from agent_feedback.model import Turn
 from tests.agent.hosting import (
     DONE,
@@ -295,14 +297,14 @@ def test_a_body_that_is_no_json_is_the_servers_own_matter(hosts: Hosts) -> None:
 )
 def test_what_was_said_is_kept(adapter: PlainAdapter, pieces: list[Any], kept: Any) -> None:
     """Whatever a left generator had said makes a valid answer, begun items included."""
-    assert adapter.unfinished(pieces) == kept
+    assert adapter.partial_answer(pieces) == kept
 
 
 def test_an_empty_answer_is_a_failure() -> None:
     """A generator that ends without an answer has not answered."""
     for adapter in (PLAIN, RESPONSES):
         with pytest.raises(ValueError, match="without an answer"):
-            adapter.whole([])
+            adapter.answer_of([])
 
 
 def test_done_says_null_where_there_is_no_trace() -> None:

@@ -12,7 +12,7 @@ import mlflow
 import pytest
 
 from agent_feedback.identity.resolver import IdentityResolver
-from agent_feedback.ledger.ledger import Ledger
+from agent_feedback.ledger.turns import TurnRecords
 from agent_feedback.mlflow_client.active_trace import ActiveTrace
 from tests.agent.asgi import request_stream
 from tests.agent.hosting import DONE, UNTYPED, Host, Hosts, eventually, frames, request_body
@@ -51,8 +51,8 @@ def _assert_answers(host: Host, number: int) -> None:
     answer = host.ask(request_body(UNTYPED, f"a-{number}")).json()
     assert (answer["text"], answer["client_request_id"]) == ("Hello", f"a-{number}")
     assert answer["trace_id"] is not None
-    *said, done, end = host.stream(request_body(UNTYPED, f"s-{number}"))
-    assert (said, done["status"], end) == ([{"text": "Hello"}], "ok", DONE)
+    *events, done, end = host.stream(request_body(UNTYPED, f"s-{number}"))
+    assert (events, done["status"], end) == ([{"text": "Hello"}], "ok", DONE)
 
 
 def test_a_locked_ledger_is_not_waited_for(hosts: Hosts, ledger_file: Path) -> None:
@@ -109,8 +109,8 @@ def _fail(*arguments: Any, **settings: Any) -> Any:
     [
         (ActiveTrace, "tag"),
         (ActiveTrace, "set_outputs"),
-        (IdentityResolver, "begin"),
-        (Ledger, "record"),
+        (IdentityResolver, "start"),
+        (TurnRecords, "record"),
         (mlflow, "update_current_trace"),
     ],
 )
@@ -127,5 +127,5 @@ def test_our_faults_harm_no_answer(
     monkeypatch.setattr(owner, name, _fail)
     for number in range(2):
         _assert_answers(host, number)
-    said = 0 if name == "set_outputs" else 1
-    assert caplog.text.count("failed; the answer is unharmed") == said
+    logged = 0 if name == "set_outputs" else 1
+    assert caplog.text.count("failed; the answer is unharmed") == logged

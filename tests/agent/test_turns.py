@@ -12,7 +12,7 @@ import pytest
 from mlflow.tracing.trace_manager import InMemoryTraceManager
 
 from agent_feedback import Turn
-from agent_feedback.agent import turns
+from agent_feedback.agent import live_turn
 from tests.agent.hosting import TYPED, UNTYPED, Host, Hosts, eventually, request_body
 from tests.support.fake_workspace import FakeWorkspace
 
@@ -226,7 +226,7 @@ def test_a_failing_look_up_leaves_the_asker_unknown(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The answer is unharmed, nobody is made the asker, and no token is in the log."""
-    monkeypatch.setattr(turns, "DEADLINE_SECONDS", 0.3)
+    monkeypatch.setattr(live_turn, "DEADLINE_SECONDS", 0.3)
     workspace.away = trouble == "away"
     host = _host_that_answers(hosts)
     token = {"x-forwarded-access-token": "secret-token"}
@@ -246,7 +246,7 @@ def test_a_late_look_up_reaches_the_ledger(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """An answer does not wait long for the workspace; who asked may rate once it has answered."""
-    monkeypatch.setattr(turns, "DEADLINE_SECONDS", 0.05)
+    monkeypatch.setattr(live_turn, "DEADLINE_SECONDS", 0.05)
     workspace.delay_seconds = 0.3
     host = _host_that_answers(hosts)
     trace_id = host.ask({}, TOKEN).json()["trace_id"]

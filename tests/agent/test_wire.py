@@ -11,7 +11,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.types import Message
 
-from agent_feedback.agent import context
+from agent_feedback.agent.wire import answer, ping
 from tests.agent.asgi import living, request_stream
 from tests.agent.hosting import (
     DONE,
@@ -70,7 +70,7 @@ def test_proxies_are_told_not_to_hold_a_stream_back(hosts: Hosts, path: str) -> 
 
 def test_a_silent_stream_is_kept_alive(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
     """A comment comes in a long silence, between frames, and no event is lost or changed."""
-    monkeypatch.setattr(context, "_PING_SECONDS", 0.1)
+    monkeypatch.setattr(ping, "_PING_SECONDS", 0.1)
     host = hosts.start(UNTYPED, stream=_slow_stream)
     text = _raw(host).text
     before, _, after = text.partition('{"text": "lo"}')
@@ -82,7 +82,7 @@ def test_a_silent_stream_is_kept_alive(hosts: Hosts, monkeypatch: pytest.MonkeyP
 def test_a_stream_that_speaks_is_not_pinged(hosts: Hosts, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream that is never silent for that long gets no comment, however long it is."""
     # Shorter than the stream, and far more than any pause of it on a busy machine.
-    monkeypatch.setattr(context, "_PING_SECONDS", 1.8)
+    monkeypatch.setattr(ping, "_PING_SECONDS", 1.8)
     host = hosts.start(UNTYPED, stream=_steady_stream)
     assert PING not in _raw(host).text
 
@@ -91,7 +91,7 @@ async def test_a_ping_never_comes_inside_a_frame(
     hosts: Hosts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While a frame or a ping is on its way, nothing else is sent: not even to a slow client."""
-    monkeypatch.setattr(context, "_PING_SECONDS", 0.05)
+    monkeypatch.setattr(ping, "_PING_SECONDS", 0.05)
     sending: list[Message] = []
     sent: list[bytes] = []
 
@@ -134,7 +134,7 @@ def test_other_routes_are_untouched(
     hosts: Hosts, when: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An app's own streams get no header and no ping, and its JSON no member of ours."""
-    monkeypatch.setattr(context, "_PING_SECONDS", 0.05)
+    monkeypatch.setattr(ping, "_PING_SECONDS", 0.05)
     host = hosts.start(UNTYPED, invoke=_answer, **{when: _add_own_routes})
     response = httpx.post(f"{host.url}/mine")
     assert response.text == "event: mine\ndata: 1\n\ndata: 2\n\n"
@@ -201,7 +201,7 @@ def test_members_are_added_to_an_object(
     body: bytes, members: dict[str, Any], expected: bytes
 ) -> None:
     """Members are added to any JSON object, and nothing is done to what is none."""
-    assert context._with_members(body, members) == expected
+    assert answer.with_members(body, members) == expected
 
 
 def test_a_long_question_arrives_whole(hosts: Hosts) -> None:

@@ -15,7 +15,7 @@ from mlflow.genai.agent_server import AgentServer
 from sqlalchemy import event
 
 from agent_feedback import AgentFeedback
-from agent_feedback.delivery import delivery, reconciliation, row_state
+from agent_feedback.delivery import dispatcher, retry, row_state
 from agent_feedback.mlflow_client.assessments import Assessments
 from agent_feedback.model import Rating
 from tests.support.loopback import refuse_other_hosts
@@ -29,24 +29,23 @@ def _shorten(module: Any, constant: str, variable: str) -> None:
         setattr(module, constant, int(float(seconds) * 1000))
 
 
-_shorten(reconciliation, "_DAY_MS", "FAULTS_DAY_SECONDS")
+_shorten(retry, "_DAY_MS", "FAULTS_DAY_SECONDS")
 _shorten(row_state, "UNSETTLED_MS", "FAULTS_UNSETTLED_SECONDS")
-_shorten(row_state, "RECHECK_MS", "FAULTS_LAST_LOOK_SECONDS")
-_shorten(reconciliation, "_EXPORT_GAP_MS", "FAULTS_EXPORT_GAP_SECONDS")
+_shorten(row_state, "RECHECK_MS", "FAULTS_RECHECK_SECONDS")
+_shorten(retry, "_EXPORT_GAP_MS", "FAULTS_EXPORT_GAP_SECONDS")
 
 if _purge := os.environ.get("FAULTS_PURGE_SECONDS"):
-    delivery._PURGE_SECONDS = float(_purge)
+    dispatcher._PURGE_SECONDS = float(_purge)
 
 if "FAULTS_DIE_AFTER_CREATE" in os.environ:
-    # A test double of the door: MLflow has written, and we die before we can note it.
+    # MLflow has written, and the process dies before it can note it.
     _create = Assessments.create
 
     def _create_and_die(self: Assessments, rating: Rating) -> str:
         created = _create(self, rating)
         try:
-            Path(
-                os.environ["FAULTS_DIE_AFTER_CREATE"]
-            ).unlink()  # whoever takes the file dies: once for each time it is put there
+            # Whoever takes the file dies: once for each time it is put there.
+            Path(os.environ["FAULTS_DIE_AFTER_CREATE"]).unlink()
         except FileNotFoundError:
             return created
         os.kill(os.getpid(), signal.SIGKILL)

@@ -5,7 +5,7 @@ pass, so nobody has to.
 """
 
 import time
-from functools import partial
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -31,7 +31,7 @@ def slow_down_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class MortalApp:
-    """One process of an application: its Python face, over a door that meets faults.
+    """One process of an application: its Python API, over a store that meets faults.
 
     Args:
         ledger: The file of its ledger, which the next process takes over.
@@ -42,11 +42,15 @@ class MortalApp:
     def __init__(self, ledger: Path, faults: Faults, **chosen: Any) -> None:
         self._faults = faults
         settings = settings_in(ledger.parent, ledger_url=f"sqlite:///{ledger}", **chosen)
-        with mock.patch.object(application, "Assessments", partial(UnreliableStore, faults=faults)):
+        with mock.patch.object(application, "Assessments", self._open_store):
             self.feedback = AgentFeedback(settings)
         self.parts = self.feedback._parts
         self.parts._ledger.open()
-        self.parts._delivery.start()
+        self.parts._dispatcher.start()
+
+    def _open_store(self, ledger_id: Callable[[], str]) -> UnreliableStore:
+        self._store = UnreliableStore(ledger_id, self._faults)
+        return self._store
 
     def stop(self) -> None:
         """End it as a platform's SIGTERM does."""
@@ -55,11 +59,9 @@ class MortalApp:
 
     def kill(self) -> None:
         """End it: its next call to MLflow is its last, though what it had sent may still land."""
-        door = self.parts.service._store
-        assert isinstance(door, UnreliableStore)
-        door.dead = True
+        self._store.dead = True
         self._faults.let_go_on()
-        self.parts._delivery.stop()
+        self.parts._dispatcher.stop()
         self._wait_until_nothing_is_under_way()
         self.parts.service.close()
         self.parts._ledger.close()
@@ -87,7 +89,7 @@ class MortalApp:
         self._faults.land()
 
         def is_settled() -> bool:
-            moves = self.parts._delivery._under_way
+            moves = self.parts._dispatcher._under_way
             if not moves and not self.count(
                 ratings.c.state != "delivered", ratings.c.lease_owner.is_not(None)
             ):
@@ -100,7 +102,7 @@ class MortalApp:
 
     def wait_until_nobody_moves(self) -> None:
         """Wait until every delivery under way is held, or has ended."""
-        deliveries = self.parts._delivery
+        deliveries = self.parts._dispatcher
         until(
             lambda: deliveries._under_way <= self._faults.held or self._faults.held >= 4,
             within=_SETTLES_WITHIN_SECONDS,
@@ -109,7 +111,7 @@ class MortalApp:
 
     def _wait_until_nothing_is_under_way(self) -> None:
         until(
-            lambda: not self.parts._delivery._under_way,
+            lambda: not self.parts._dispatcher._under_way,
             within=_SETTLES_WITHIN_SECONDS,
             otherwise="a delivery does not end",
         )
@@ -120,7 +122,7 @@ class MortalApp:
         """How many ratings the ledger has for which any of these is true, or in all."""
         query = select(func.count().label("rows")).select_from(ratings)
         for_any = query.where(or_(*conditions)) if conditions else query
-        return self.parts._ledger.read(for_any, lambda row: int(row["rows"]))[0]
+        return self.parts._ledger.database.read(for_any, lambda row: int(row["rows"]))[0]
 
     def purge(self) -> None:
         """Let everything that is delivered be older than it is kept."""
@@ -128,8 +130,8 @@ class MortalApp:
         self.parts._ledger.queue.purge(0)
 
     def _write(self, statement: Any) -> None:
-        self.parts._ledger.write(lambda connection: connection.execute(statement))
-        self.parts._delivery.wake()
+        self.parts._ledger.database.write(lambda connection: connection.execute(statement))
+        self.parts._dispatcher.wake()
 
     def _rows(self) -> list[dict[str, Any]]:
-        return self.parts._ledger.read(select(ratings), dict)
+        return self.parts._ledger.database.read(select(ratings), dict)

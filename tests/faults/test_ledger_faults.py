@@ -136,7 +136,7 @@ def suffer(
     scale: Scale,
     note: Note,
 ) -> Callable[[LedgerFault, str], None]:
-    """Give a function that lets an app suffer a ledger_fault under load, and audits it afterwards."""
+    """Give a function that lets an app's ledger fail under load, and audits it afterwards."""
 
     def run(ledger_fault: LedgerFault, fault: str) -> None:
         app = replica(

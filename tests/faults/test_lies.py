@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 pytestmark = pytest.mark.timeout(600)
 
 # In the full form nothing is shortened: 60 s for what is unsettled, 20 s for other last looks.
-_SHORTER = {"FAULTS_UNSETTLED_SECONDS": "8", "FAULTS_LAST_LOOK_SECONDS": "6"}
+_SHORTER = {"FAULTS_UNSETTLED_SECONDS": "8", "FAULTS_RECHECK_SECONDS": "6"}
 _LAST_LOOKS_SECONDS = 180.0
 _SETTLES_WITHIN_SECONDS = 120.0
 

@@ -1,7 +1,7 @@
-"""A test double of the door to MLflow's assessments: it calls the real one, and may be interrupted.
+"""A test double of the client for MLflow's assessments: it calls the real one, and can fail.
 
-Only delivery meets faults. A fault waits for one call, and the call that takes it says, as the
-real door would, what the reconciler can know of it.
+Only delivery meets faults. A fault waits for one call, and the call that takes it fails as the real
+client would.
 """
 
 import threading
@@ -24,7 +24,7 @@ _MAX_HOLD_SECONDS = 30.0
 
 
 class Fault(Enum):
-    """What can happen to one call; the value says what the door answers, if it fails."""
+    """What can happen to one call; the value says how it fails, if it does."""
 
     FAILS_UNDONE = Failure.UNKNOWN, "undone"
     FAILS_DONE = Failure.UNKNOWN, "done"
@@ -135,7 +135,7 @@ class Faults:
 
 
 class UnreliableStore(Assessments):
-    """The door of one process."""
+    """The client of one process."""
 
     def __init__(self, ledger_id: Callable[[], str], faults: Faults) -> None:
         super().__init__(ledger_id)
@@ -148,7 +148,7 @@ class UnreliableStore(Assessments):
 
     def fetch(self, trace_id: str) -> StoredTrace | None:
         """Read a trace."""
-        return self._meet("fetch", partial(super().look, trace_id))
+        return self._meet("fetch", partial(super().fetch, trace_id))
 
     def fetch_many(self, trace_ids: Collection[str]) -> dict[str, StoredTrace]:
         """Read several traces, if that works; faults wait for them to be read one by one."""

@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 
-from agent_feedback.agent.adapters.plain import PLAIN
-from agent_feedback.agent.wire.middleware import AgentRoutesMiddleware, Current, RequestContext
+from agent_feedback.agent.adapters.choose import PLAIN
+from agent_feedback.agent.wire.middleware import AgentRoutesMiddleware
+from agent_feedback.agent.wire.request_context import CurrentRequest, RequestContext
 from tests.fuzz.texts import any_text, json_of, long_text
 
 values = json_of(st.sampled_from(["type", "done", "trace_id"])).filter(
@@ -45,7 +46,7 @@ def test_any_other_string_is_refused_as_the_server_would(text: str) -> None:
 def test_closing_events_are_one_frame_each(events: list[dict[str, Any]]) -> None:
     """Whatever an event says, it cannot end its frame early, begin another, or name an event."""
     context = RequestContext([])
-    context.close_stream_with(events, after=0)
+    context.close_stream_with(events)
     text = context.closing_frames.decode()
     assert text.endswith("\n\n")
     frames = text.removesuffix("\n\n").split("\n\n")
@@ -55,7 +56,7 @@ def test_closing_events_are_one_frame_each(events: list[dict[str, Any]]) -> None
 
 def _answered(body: bytes, places: list[int], added: dict[str, Any]) -> list[Message]:
     """What reaches the client of a server that answers with ``body`` in pieces."""
-    current: Current = ContextVar("fuzzed", default=None)
+    current: CurrentRequest = ContextVar("fuzzed", default=None)
     sent: list[Message] = []
     ends = sorted({place % (len(body) + 1) for place in places} | {len(body)})
     pieces = [body[begin:end] for begin, end in zip([0, *ends], ends, strict=False)]

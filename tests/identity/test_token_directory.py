@@ -14,6 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from agent_feedback import IdentityRefused, Unavailable
+from agent_feedback import log_throttle
 from agent_feedback.identity import token_directory
 from agent_feedback.identity.headers import AccessToken
 from agent_feedback.identity.token_directory import TokenDirectory
@@ -88,7 +89,8 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seconds = time.monotonic()
-        monkeypatch.setattr(token_directory, "time", self)
+        for module in (token_directory, log_throttle):
+            monkeypatch.setattr(module, "time", self)
 
     def monotonic(self) -> float:
         """Say the time."""

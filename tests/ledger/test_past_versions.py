@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy
 
+from agent_feedback.delivery.row_state import Stored
 from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.ledger.statistics import delivery_statistics
 from agent_feedback.model import CORRECTION, THUMB, Content, Rating, RatingKey, Turn, TurnState
-from tests.support.ledgers import empty_schema
+from tests.support.ledgers import empty_schema, end
 
 PAST = Path(__file__).with_name("past")
 ANN = "ann@example.com"
@@ -56,8 +57,8 @@ def ratings(ledger: Ledger) -> dict[int, Rating]:
     return {int(rating.key.trace_id[3:], 16): rating for rating in found}
 
 
-def test_every_rating_says_what_it_said(past: Ledger) -> None:
-    """Values, texts, reasons, names, and when they were said."""
+def test_every_rating_has_the_content_that_it_had(past: Ledger) -> None:
+    """Values, texts, reasons, names, and when they were changed."""
     found = ratings(past)
     thumbs_down = {
         5: Content(False, "Too long.", ("incomplete",)),
@@ -92,19 +93,19 @@ def test_every_rating_is_as_far_as_it_was(past: Ledger) -> None:
 
 
 def test_what_waits_is_claimed(past: Ledger) -> None:
-    """Also what a process held that is gone; and nothing that MLflow has."""
+    """Also what a process held that is gone, and nothing that MLflow has, is claimed."""
     queue = past.queue
     assert queue.retry() == 1
     claims = {int(claim.rating.key.trace_id[3:], 16): claim for claim in queue.claim(100)}
     assert claims.keys() >= {1, 3, 9}
     assert not claims.keys() & {4, 5, 8, 12, 13}
     for claim in claims.values():
-        queue.settle(claim, None)
+        end(queue, claim, Stored(claim.rating.assessment_id))
     assert not ratings(past)[1].pending
 
 
 def test_every_turn_is_known(past: Ledger) -> None:
-    """By its trace, its request and its session; whoever asked still did."""
+    """A turn is found by its trace, its request and its session, and names who asked."""
     states = [TurnState.OK, TurnState.OPEN, TurnState.ERROR, TurnState.INTERRUPTED]
     for number, state in enumerate(states, start=1):
         opened_at = WRITTEN_AT + number
@@ -138,7 +139,7 @@ def test_a_rating_goes_on_from_there(past: Ledger) -> None:
     """A change finds the row, keeps its id and is the next revision."""
     key = RatingKey(trace(4), ANN, THUMB)
     before = ratings(past)[4]
-    (after,) = past.change({key: lambda old: old and _flipped(old)})
+    (after,) = past.ratings.change({key: lambda old: old and _flipped(old)})
     assert (after.assessment_id, after.revision) == (before.assessment_id, 2)
 
 

@@ -87,5 +87,5 @@ def test_a_foreign_id_is_as_unknown_as_none(
     status, _, _, calls = found[0]
     assert status in (404, 422)
     if status == 404:
-        assert "Assessments.look" in calls
+        assert "Assessments.fetch" in calls
         assert any(call.startswith("Ledger.read SELECT") for call in calls)

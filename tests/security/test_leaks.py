@@ -55,7 +55,7 @@ def secret_world(
     databricks_apps.users[TOKEN] = VICTIM
     caplog.set_level(logging.DEBUG, logger="agent_feedback")
     world = worlds(on="Databricks Apps", redact=broken_redaction, on_rating=broken_hook)
-    world.feedback._parts.guard._logged.clear()  # it says each thing once in all
+    world.feedback._parts.guard._throttle._logged_at.clear()  # it says each thing once in all
     yield world, world.scene(VICTIM)
     databricks_apps.away = False
 
@@ -224,7 +224,7 @@ def fails(world: World, method: str = "POST", **request: Any) -> None:
 @contextmanager
 def without_ratings_table(world: World) -> Iterator[None]:
     """Damage the ledger, and repair it."""
-    ledger = str(world.feedback._parts._ledger._engine.url.database)
+    ledger = str(world.feedback._parts._ledger.database._engine.url.database)
     with closing(sqlite3.connect(ledger, isolation_level=None)) as other:
         other.execute("ALTER TABLE agent_feedback_ratings RENAME TO hidden")
         yield

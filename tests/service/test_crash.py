@@ -15,14 +15,12 @@ import json, os, signal, sys
 import mlflow
 from agent_feedback import AgentFeedback, Settings
 from agent_feedback.delivery.dispatcher import Dispatcher
-from agent_feedback.ledger import ledger
 
 ledger_url, tracking_uri, experiment_id, trace_id, person = sys.argv[1:]
 mlflow.set_tracking_uri(tracking_uri)
 mlflow.set_experiment(experiment_id=experiment_id)
-# It dies before the first attempt, and nobody waits half a minute for what it held.
-Delivery.deliver_now = lambda delivery, lease: None
-ledger.LEASE_MS = 1000
+# It dies before the first attempt.
+Dispatcher.wake = Dispatcher.start = lambda dispatcher: None
 feedback = AgentFeedback(Settings(ledger_url=ledger_url, wait_seconds=0))
 (receipt,) = feedback.submit(trace_id=trace_id, value=True, user_id=person)
 print(json.dumps([receipt.status, receipt.assessment_id]), flush=True)

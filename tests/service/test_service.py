@@ -40,10 +40,12 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 @pytest.fixture
 def service(ledger: Ledger, store: FakeStore, tmp_path: Path) -> Iterator[Service]:
     """Build the operations between the ledger and the FAKE store."""
-    delivery = Dispatcher(ledger.queue, store, is_open=lambda _: False, retention_days=30)
-    made = Service(settings_in(tmp_path), ledger, store, delivery, Guard(), began=delivery.start)
+    dispatcher = Dispatcher(ledger.queue, store, is_open=lambda _: False, retention_days=30)
+    made = Service(
+        settings_in(tmp_path), ledger, store, store, dispatcher, Guard(), began=dispatcher.start
+    )
     yield made
-    delivery.stop()
+    dispatcher.stop()
     made.close()
 
 
@@ -62,12 +64,12 @@ def test_a_trace_that_mlflow_cannot_have_hides_no_other(
 ) -> None:
     """Ids that the store refuses cost only their own ratings."""
     store.traces[trace_named(1)]["a-1"] = assessment("a-1", metadata=mark())
-    look = store.look
+    fetch = store.fetch
 
     def refuses_others(trace_id: str) -> StoredTrace | None:
         if trace_id != trace_named(1):
             raise StoreError(Failure.IMPOSSIBLE, "ENDPOINT_NOT_FOUND")
-        return look(trace_id)
+        return fetch(trace_id)
 
     monkeypatch.setattr(store, "fetch", refuses_others)
     others = [trace_named(100 + number) for number in range(20)]

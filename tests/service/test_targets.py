@@ -64,7 +64,7 @@ def store() -> FakeStore:
 @pytest.fixture
 def targets(ledger: Ledger, store: FakeStore) -> Targets:
     """Resolve targets as by default."""
-    return Targets(ledger, store, "asker")
+    return Targets(ledger, store, store, "asker")
 
 
 def by_trace(trace_id: str, client_request_id: str | None = None) -> Target:
@@ -122,7 +122,7 @@ def test_a_trace_of_another_experiment_is_unknown(
     """The app can read it, and its people cannot rate it; what our own ledger knows is ours."""
     store.traces[trace_named(5)] = {}
     store.elsewhere = frozenset({trace_named(5), trace_named(1)})
-    targets = Targets(ledger, store, raters)
+    targets = Targets(ledger, store, store, raters)
     with pytest.raises(TraceNotFound) as unknown:
         targets.resolve(by_trace(trace_named(5)), ANN)
     assert unknown.value.final
@@ -171,7 +171,7 @@ def test_where_anyone_may_rate_unmarked_traces_are_found_too(
     ledger: Ledger, store: FakeStore
 ) -> None:
     """A sidecar finds what another server answered, but still not what somebody else asked."""
-    anyone = Targets(ledger, store, "anyone")
+    anyone = Targets(ledger, store, store, "anyone")
     store.found = [StoredTrace(trace_named(4), "request-1", None)]
     assert anyone.resolve(by_request(), ANN).trace_id == trace_named(4)
     store.traces[trace_named(4)] = {}

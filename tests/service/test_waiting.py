@@ -8,7 +8,7 @@ from concurrent.futures import Future
 import pytest
 
 from agent_feedback import FeedbackError, RatingNotFound, TraceNotFound, Unavailable
-from agent_feedback.delivery.attempt import Delivered
+from agent_feedback.delivery.waiters import Delivered
 from agent_feedback.service import waiting as waiting_module
 from agent_feedback.service.receipts import Submission
 from agent_feedback.service.waiting import Waiting

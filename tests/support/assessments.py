@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent_feedback.assessment_format import CHANGED_AT_KEY, LEDGER_KEY
 from agent_feedback.mlflow_client.assessments import Assessments
@@ -16,8 +16,8 @@ from tests.support.ledgers import KEY
 OURS = "ledger-1"
 
 
-def assessment(assessment_id: str = "a-1", value: Any = True, **said: Any) -> Assessment:
-    """Build a rating of Ann's that she made by another path; ``said`` is what differs."""
+def assessment(assessment_id: str = "a-1", value: Any = True, **fields: Any) -> Assessment:
+    """Build a rating of Ann's that she made by another path; ``fields`` are what differs."""
     plain = Assessment(
         assessment_id=assessment_id,
         name=KEY.name,
@@ -31,7 +31,7 @@ def assessment(assessment_id: str = "a-1", value: Any = True, **said: Any) -> As
         created_at=1,
         updated_at=1,
     )
-    return replace(plain, **said)
+    return replace(plain, **fields)
 
 
 def mark(changed_at: int = 1, *, ledger: str = OURS) -> Mapping[str, str]:
@@ -44,8 +44,17 @@ def trace(*assessments: Assessment, asker: str | None = KEY.person) -> StoredTra
     return StoredTrace(KEY.trace_id, None, asker, assessments)
 
 
+if TYPE_CHECKING:
+
+    class _RealClients(Assessments, TraceSearch):
+        """What the fake stands for: its methods must have the signatures of these."""
+else:
+    # A method that the fake lacks must be an error, and no call to a real MLflow.
+    _RealClients = object
+
+
 @dataclass
-class FakeStore(Assessments, TraceSearch):
+class FakeStore(_RealClients):
     """A FAKE of MLflow: one trace in memory, and failures on demand."""
 
     traces: dict[str, dict[str, Assessment]] = field(default_factory=lambda: {KEY.trace_id: {}})
@@ -66,39 +75,38 @@ class FakeStore(Assessments, TraceSearch):
     """Called at the begin of every call, with its name."""
 
     def __post_init__(self) -> None:
-        super().__init__(lambda: OURS)
         self._lock = threading.Lock()
 
     def is_there(self) -> bool:
-        """Say whether the fake answers."""
+        """Return whether the fake answers."""
         return not self.away
 
     def fetch(self, trace_id: str) -> StoredTrace | None:
-        """Show a trace."""
+        """Return a trace."""
         self._begin("fetch")
-        return self._shown(trace_id)
+        return self._trace(trace_id)
 
     def fetch_many(self, trace_ids: Collection[str]) -> dict[str, StoredTrace]:
-        """Show several traces, or nothing while the fake is away."""
+        """Return several traces, or nothing while the fake is away."""
         if len(trace_ids) < 2:
             return {}
         try:
             self._begin("fetch_many")
         except StoreError:
             return {}
-        shown = {trace_id: self._shown(trace_id) for trace_id in trace_ids}
-        return {trace_id: trace for trace_id, trace in shown.items() if trace is not None}
+        found = map(self._trace, trace_ids)
+        return {each.trace_id: each for each in found if each is not None}
 
-    def _shown(self, trace_id: str) -> StoredTrace | None:
+    def _trace(self, trace_id: str) -> StoredTrace | None:
         with self._lock:
             held = self.traces.get(trace_id)
             if held is None:
                 return None
-            said = tuple(held.values())
-            return StoredTrace(trace_id, None, KEY.person, said, is_whole=self.is_whole)
+            assessments = tuple(held.values())
+            return StoredTrace(trace_id, None, KEY.person, assessments, is_whole=self.is_whole)
 
     def is_at_home(self, trace: StoredTrace) -> bool:
-        """Say whether a trace is one of this application's experiment."""
+        """Return whether a trace is one of this application's experiment."""
         self._begin("is_at_home")
         return trace.trace_id not in self.elsewhere
 
@@ -107,8 +115,13 @@ class FakeStore(Assessments, TraceSearch):
         self._begin("by_request")
         return [each for each in self.found if each.client_request_id == client_request_id]
 
+    def by_session(self, session_id: str) -> list[StoredTrace]:
+        """Find nothing: the fake knows no sessions."""
+        self._begin("by_session")
+        return []
+
     def location(self) -> str | None:
-        """Say where the experiment's traces live."""
+        """Return where the experiment's traces live."""
         self._begin("location")
         return self.place
 
@@ -140,6 +153,10 @@ class FakeStore(Assessments, TraceSearch):
         with self._lock:
             self.traces[trace_id].pop(assessment_id, None)
         fail()
+
+    def is_foreign(self, found: Assessment) -> bool:
+        """Tell another ledger's assessment from ours and from nobody's."""
+        return found.metadata.get(LEDGER_KEY, OURS) != OURS
 
     def held(self, trace_id: str = KEY.trace_id) -> dict[str, Any]:
         """Return what the fake holds: values by id."""

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import sqlalchemy
 
+from agent_feedback.delivery.row_state import Outcome, next_row
 from agent_feedback.ledger.ledger import Ledger
+from agent_feedback.ledger.queue import Claim, DeliveryQueue
 from agent_feedback.model import THUMB, Content, Rating, RatingKey, Turn, TurnState
 
 OPENED_AT = 1_795_000_000_000
@@ -32,21 +34,21 @@ def rating(value: bool = True, *, key: RatingKey = KEY, changed_at: int = 1) -> 
 
 
 def flipped(old: Rating | None) -> Rating:
-    """Say the opposite of before; a first time it is thumbs up."""
+    """Turn a thumb over; a first one is up."""
     if old is None:
         return rating()
     return replace(old, content=Content(not old.content.value), revision=old.revision + 1)
 
 
-def become(new: Rating) -> Callable[[Rating | None], Rating]:
-    """Make any state this one."""
+def becomes(new: Rating) -> Callable[[Rating | None], Rating]:
+    """Make a transition to this state from any."""
     return lambda _: new
 
 
 def rated(ledger: Ledger, *keys: RatingKey, changed_at: int = 1) -> list[Rating]:
     """Write a first rating for each of these keys."""
     return ledger.ratings.change(
-        {key: become(rating(key=key, changed_at=changed_at)) for key in keys or (KEY,)}
+        {key: becomes(rating(key=key, changed_at=changed_at)) for key in keys or (KEY,)}
     )
 
 
@@ -55,7 +57,7 @@ def keys(count: int) -> list[RatingKey]:
     return [RatingKey(trace_named(number), KEY.person, THUMB) for number in range(count)]
 
 
-def turn(turn_id: str, **said: object) -> Turn:
+def turn(turn_id: str, **fields: object) -> Turn:
     """Build a closed turn of Ann's; the higher its number, the later it began."""
     plain = Turn(
         trace_id=trace_named(int(turn_id)),
@@ -68,7 +70,12 @@ def turn(turn_id: str, **said: object) -> Turn:
         opened_at=OPENED_AT + int(turn_id),
         closed_at=OPENED_AT + int(turn_id),
     )
-    return replace(plain, **said)  # type: ignore[arg-type]
+    return replace(plain, **fields)  # type: ignore[arg-type]
+
+
+def end(queue: DeliveryQueue, claim: Claim, outcome: Outcome) -> None:
+    """Write the outcome of a claim, as the dispatcher does."""
+    queue.update(claim, lambda row, now: next_row(row, claim, outcome, now))
 
 
 @contextmanager

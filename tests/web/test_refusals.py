@@ -9,7 +9,7 @@ import mlflow
 import pytest
 
 from agent_feedback.identity import token_directory
-from agent_feedback.mlflow_client.assessments import Assessments
+from agent_feedback.mlflow_client.search import TraceSearch
 from agent_feedback.model import StoredTrace
 from agent_feedback.service import waiting as waits
 from tests.support.clocks import AttemptsClock
@@ -76,13 +76,13 @@ def test_an_unknown_trace_is_waited_for(
 ) -> None:
     """It is asked for again and again while the setting allows it, and then it is 404."""
     asked: list[str] = []
-    find = Assessments.by_request
+    find = TraceSearch.by_request
 
-    def counted(store: Assessments, client_request_id: str) -> list[StoredTrace]:
+    def counted(search: TraceSearch, client_request_id: str) -> list[StoredTrace]:
         asked.append(client_request_id)
-        return find(store, client_request_id)
+        return find(search, client_request_id)
 
-    monkeypatch.setattr(Assessments, "by_request", counted)
+    monkeypatch.setattr(TraceSearch, "by_request", counted)
     monkeypatch.setattr(waits, "time", AttemptsClock())
     monkeypatch.setattr(waits, "_ASK_AGAIN_SECONDS", AttemptsClock.STEP)
     site = open_site(unknown_wait_seconds=AttemptsClock.STEP * 4)
