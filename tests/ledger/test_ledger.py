@@ -26,7 +26,6 @@ import sys, types
 # Without the package's own module, which imports MLflow and so takes seconds.
 sys.modules["agent_feedback"] = package = types.ModuleType("agent_feedback")
 package.__path__ = [sys.argv[1]]
-from agent_feedback.delivery.row_state import Stored
 from agent_feedback.ledger.ledger import Ledger
 ledger = Ledger(sys.argv[2])
 sys.stdin.readline()

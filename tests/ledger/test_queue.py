@@ -1,4 +1,4 @@
-"""The ledger as delivery sees it: claims, leases, and what became of them."""
+"""The ratings that have to be delivered, in a database: claims, leases, and what is written."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -8,28 +8,26 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
-from agent_feedback.delivery import row_state
+from agent_feedback.delivery.row_state import Postponed, Released, Stored, Undeliverable
 from agent_feedback.ledger.ledger import Ledger
-from agent_feedback.ledger.queue import Claim, DeliveryQueue, new_lease
+from agent_feedback.ledger.queue import LEASE_MS, UNTIL_IT_ANSWERS, Claim, DeliveryQueue
+from agent_feedback.ledger.rows import RatingRow
 from agent_feedback.ledger.statistics import delivery_statistics
 from agent_feedback.ledger.tables import now_ms, ratings
-from agent_feedback.model import Assessment, Content, Rating
-from tests.support.ledgers import KEY, flipped, keys, rated, rating, trace_named, turn
+from agent_feedback.model import Content, Rating
+from tests.support.ledgers import KEY, end, flipped, keys, rated, rating, trace_named, turn
 from tests.support.rating import eventually
 
 DAY_MS = 86_400_000
-
-
-def state_of(ledger: Ledger) -> Rating:
-    """Read the one rating of a test."""
-    (only,) = ledger.ratings.of(KEY.person, [KEY.trace_id])
-    return only
+STORED = Stored(rating().assessment_id)
+REFUSED = Postponed(3600, "NOT_FOUND", refused=True)
+FAILED = Postponed(3600, "TIMEOUT")
 
 
 def set_columns(ledger: Ledger, **columns: Any) -> None:
-    """Make time pass, by saying that it did."""
+    """Change every row, as if time had passed."""
     ledger.database.write(lambda connection: connection.execute(update(ratings).values(**columns)))
 
 
@@ -39,19 +37,34 @@ def claimed(queue: DeliveryQueue) -> Claim:
     return claim
 
 
-def test_what_is_new_can_be_claimed_at_once(ledger: Ledger, queue: DeliveryQueue) -> None:
-    """A claim shows the desired state, under a lease of its own."""
+def row_of(queue: DeliveryQueue, claim: Claim) -> RatingRow:
+    """Read the row of a claim, and change nothing."""
+    rows: list[RatingRow] = []
+
+    def read(row: RatingRow, _: int) -> RatingRow:
+        rows.append(row)
+        return row
+
+    queue.update(claim, read)
+    return rows[0]
+
+
+def test_a_new_rating_can_be_claimed_at_once(ledger: Ledger, queue: DeliveryQueue) -> None:
+    """A claim has the row as it is in the database, with a lease of its own."""
     rated(ledger)
     claim = claimed(queue)
     assert claim.rating == rating()
-    assert claim.attempts == 0
-    assert claim.refused_ms == 0
-    assert claim.seconds_left > 15
-    assert queue.held(claim.lease)[0].rating_id == claim.rating_id
+    assert (claim.row.attempts, claim.refused_ms) == (0, 0)
+    assert claim.age_ms == claim.now - rating().changed_at
+    assert claim.row.lease is not None
+    assert claim.row.lease_until == claim.now + LEASE_MS
+    stored = row_of(queue, claim)
+    # The statement that reads the time and the one that writes the lease are two.
+    assert replace(stored, lease_until=claim.row.lease_until) == claim.row
 
 
-def test_a_claim_takes_no_more_than_it_is_asked_for(ledger: Ledger, queue: DeliveryQueue) -> None:
-    """The limit holds, and what was left is for the next claim."""
+def test_a_claim_takes_no_more_than_its_limit(ledger: Ledger, queue: DeliveryQueue) -> None:
+    """What one claim leaves is for the next."""
     rated(ledger, *keys(5))
     assert [len(queue.claim(3)), len(queue.claim(3)), len(queue.claim(3))] == [3, 2, 0]
 
@@ -63,7 +76,7 @@ def test_two_replicas_never_hold_one_rating(ledger: Ledger, neighbour: Ledger) -
 
     def claim_all(queue: DeliveryQueue) -> Iterator[str]:
         while claims := queue.claim(4):
-            yield from (claim.rating_id for claim in claims)
+            yield from (claim.row.rating_id for claim in claims)
 
     with ThreadPoolExecutor(8) as pool:
         claims = [*pool.map(lambda queue: list(claim_all(queue)), queues * 4)]
@@ -71,276 +84,180 @@ def test_two_replicas_never_hold_one_rating(ledger: Ledger, neighbour: Ledger) -
     assert len(ids) == len(set(ids)) == 60
 
 
-def test_a_lease_that_ran_out_is_claimed_again(ledger: Ledger, queue: DeliveryQueue) -> None:
-    """A delivery that died is taken up by another, and its own end no longer counts."""
-    rated(ledger)
-    dead = claimed(queue)
-    assert queue.claim(8) == []
-    set_columns(ledger, lease_until=now_ms() - 1)
-    alive = claimed(queue)
-    assert alive.lease != dead.lease
-    queue.give_up(dead, "late")
-    queue.settle(dead, "late")
-    assert state_of(ledger).pending
-    queue.settle(alive, None)
-    assert not state_of(ledger).pending
+def test_an_abandoned_lease_is_claimed_again(ledger: Ledger, queue: DeliveryQueue) -> None:
+    """Whoever let it run out may have sent something: the outcome is unknown until MLflow answers.
 
-
-def test_a_change_can_be_handed_over_with_its_lease(ledger: Ledger, queue: DeliveryQueue) -> None:
-    """What was leased with its change is nobody else's, and needs no claim."""
-    lease = new_lease()
-    ledger.ratings.change({KEY: flipped}, lease=lease)
-    assert queue.claim(8) == []
-    assert [claim.rating.revision for claim in queue.held(lease)] == [1]
-    second = new_lease()
-    ledger.ratings.change({KEY: flipped}, lease=second)
-    assert queue.held(second) == []
-    assert [claim.rating.revision for claim in queue.held(lease)] == [2]
-
-
-def test_what_is_settled_is_done(ledger: Ledger, queue: DeliveryQueue) -> None:
-    """A delivered rating is claimed no more, and remembers the id that MLflow uses."""
-    rated(ledger)
-    queue.settle(claimed(queue), "a-mlflow")
-    assert state_of(ledger).public_id == "a-mlflow"
-    assert state_of(ledger).ids == {rating().assessment_id, "a-mlflow"}
-    assert not state_of(ledger).pending
-    assert queue.claim(8) == []
-    assert queue.seconds_until_due() is None
-
-
-ENDS: dict[str, Callable[[DeliveryQueue, Claim], None]] = {
-    "settled": lambda queue, claim: queue.settle(claim, "a-old"),
-    "postponed": lambda queue, claim: queue.postpone(claim, 3600, "x"),
-    "given up": lambda queue, claim: queue.give_up(claim, "x"),
-}
-
-
-@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS.keys())
-def test_a_row_that_moved_on_is_delivered_again(
-    ledger: Ledger, queue: DeliveryQueue, end: Callable[[DeliveryQueue, Claim], None]
-) -> None:
-    """A change during a delivery is due at once, however the older revision ended."""
-    rated(ledger)
-    claim = claimed(queue)
-    ledger.ratings.change({KEY: flipped})
-    end(queue, claim)
-    again = claimed(queue)
-    assert again.rating.revision == 2
-    assert again.rating.pending
-    assert again.rating.store_id is None
-    assert not again.rating.undeliverable
-    assert again.attempts == 0
-
-
-def test_an_earlier_withdrawal_is_remembered_until_it_is_done(
-    ledger: Ledger, queue: DeliveryQueue
-) -> None:
-    """What must be cleared first stays so while an older revision settles, and not longer."""
-    ledger.ratings.change({KEY: lambda _: replace(rating(), clear_first=True)})
-    claim = claimed(queue)
-    ledger.ratings.change({KEY: flipped})
-    queue.settle(claim, None)
-    assert state_of(ledger).clear_first
-    queue.settle(claimed(queue), None)
-    assert not state_of(ledger).clear_first
-
-
-def test_what_failed_is_due_later(ledger: Ledger, queue: DeliveryQueue) -> None:
-    """A postponed rating counts its attempts, waits its time, and is free again."""
-    rated(ledger)
-    queue.postpone(claimed(queue), 3600, "NOT_FOUND")
-    assert queue.claim(8) == []
-    wait = queue.seconds_until_due()
-    assert wait is not None
-    assert 3000 < wait <= 3600
-    set_columns(ledger, due_at=now_ms())
-    assert claimed(queue).attempts == 1
-
-
-def test_mlflows_return_makes_everything_due(ledger: Ledger, queue: DeliveryQueue) -> None:
-    """What waited for MLflow is due at once, from its first attempt."""
-    rated(ledger, *keys(2))
-    for claim in queue.claim(8):
-        queue.postpone(claim, 3600, "TIMEOUT")
-    queue.make_due()
-    assert [claim.attempts for claim in queue.claim(8)] == [0, 0]
-
-
-def test_an_unknown_outcome_is_looked_at_once_more(
-    ledger: Ledger, queue: DeliveryQueue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """After an attempt that may still take effect, a rating is settled only later."""
-    monkeypatch.setattr(row_state, "UNSETTLED_MS", 3_600_000)
-    rated(ledger)
-    queue.postpone(claimed(queue), 0, "TIMEOUT", unsettled=True)
-    again = claimed(queue)
-    queue.settle(again, None)
-    assert not state_of(ledger).pending
-    assert queue.claim(8) == []
-    set_columns(ledger, due_at=now_ms(), unsettled_until=now_ms())
-    last_look = claimed(queue)
-    queue.settle(last_look, None)
-    assert queue.seconds_until_due() is None
-
-
-def test_an_unknown_outcome_stays_unknown_while_mlflow_is_away(
-    ledger: Ledger, queue: DeliveryQueue, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However long the outage lasts, the last look comes a while after MLflow answered again."""
-    monkeypatch.setattr(row_state, "UNSETTLED_MS", 3_600_000)
-    rated(ledger)
-    queue.postpone(claimed(queue), 0, "TIMEOUT", unsettled=True)
-    set_columns(ledger, changed_at=now_ms() - 2 * 3_600_000)  # the outage was long
-    queue.settle(claimed(queue), None)
-    wait = queue.seconds_until_due()
-    assert wait is not None
-    assert 3000 < wait <= 3600
-
-
-def test_another_replicas_attempt_is_looked_for(ledger: Ledger, queue: DeliveryQueue) -> None:
-    """Where a ledger of another replica writes too, a last look comes when its lease is over."""
-    rated(ledger)
-    queue.settle(claimed(queue), None, recheck=True)
-    assert not state_of(ledger).pending
-    wait = queue.seconds_until_due()
-    assert wait is not None
-    assert 15 < wait <= 20
-    assert queue.seconds_until_due(undelivered_only=True) is None
-
-
-def test_who_came_late_looks_again(ledger: Ledger, queue: DeliveryQueue) -> None:
-    """A delivery that outlived its lease may have undone a later one: somebody looks."""
+    Its own late outcome is not written over the other claim's.
+    """
     rated(ledger)
     late = claimed(queue)
-    set_columns(ledger, lease_until=now_ms() - 1)
-    queue.settle(claimed(queue), None)
-    set_columns(ledger, state="delivered")
-    assert queue.seconds_until_due() is None
-    queue.settle(late, "a-late")
-    assert state_of(ledger).store_id is None
-    assert claimed(queue).rating.revision == 1
-
-
-@pytest.mark.parametrize("handed_over", [False, True])
-def test_what_a_dead_delivery_had_sent_is_looked_for(
-    ledger: Ledger, queue: DeliveryQueue, handed_over: bool
-) -> None:
-    """Whoever lets a lease run out was perhaps killed while MLflow held what it had sent."""
-    rated(ledger)
-    claimed(queue)
-    set_columns(ledger, lease_until=now_ms() - 1)
-    if handed_over:
-        lease = new_lease()
-        ledger.ratings.change({KEY: flipped}, lease=lease)
-        (taken_up,) = queue.held(lease)
-    else:
-        taken_up = claimed(queue)
-    queue.settle(taken_up, None)
-    assert not state_of(ledger).pending
-    wait = queue.seconds_until_due()
-    assert wait is not None
-    assert 50 < wait <= 60
-
-
-def test_only_the_time_of_refusals_counts(ledger: Ledger, queue: DeliveryQueue) -> None:
-    """How long MLflow has said no is the sum between its answers; an outage in between is not."""
-    rated(ledger)
-    queue.postpone(claimed(queue), 0, "NOT_FOUND", refused=True)
-    set_columns(ledger, refused_at=now_ms() - 50_000)
-    once = claimed(queue)
-    assert 50_000 <= once.refused_ms < 60_000
-    queue.postpone(once, 0, "NOT_FOUND", refused=True)
-    set_columns(ledger, refused_at=now_ms() - 9_000_000)
-    capped = claimed(queue)
-    assert 650_000 <= capped.refused_ms < 660_000
-    queue.postpone(capped, 0, "TIMEOUT")
-    set_columns(ledger, changed_at=1)
-    assert claimed(queue).refused_ms == once.refused_ms
-
-
-def test_a_return_hastens_nothing_that_was_refused(ledger: Ledger, queue: DeliveryQueue) -> None:
-    """What MLflow answered it will not take now is no better off for its having been away."""
-    rated(ledger)
-    queue.postpone(claimed(queue), 300, "PERMISSION_DENIED", refused=True)
-    queue.make_due()
+    assert late.row.unsettled_until == 0
     assert queue.claim(8) == []
+    set_columns(ledger, lease_until=now_ms() - 1)
+    later = claimed(queue)
+    assert later.row.lease != late.row.lease
+    assert later.row.unsettled_until == UNTIL_IT_ANSWERS
+    end(queue, late, Undeliverable("LATE"))
+    row = row_of(queue, later)
+    assert (row.state, row.lease, row.last_error) == ("pending", later.row.lease, None)
+    assert row.unsettled_until == UNTIL_IT_ANSWERS
+    end(queue, later, STORED)
+    assert not row_of(queue, later).rating.pending
 
 
-def test_what_was_not_begun_is_given_back(ledger: Ledger, queue: DeliveryQueue) -> None:
-    """A released claim is due at once, for whoever comes, and costs no attempt."""
+def test_a_released_claim_is_free_at_once(ledger: Ledger, queue: DeliveryQueue) -> None:
+    """What was given back can be claimed, and nothing of it is taken for abandoned."""
     rated(ledger)
-    queue.release(claimed(queue))
-    assert claimed(queue).attempts == 0
+    end(queue, claimed(queue), Released())
+    assert claimed(queue).row.unsettled_until == 0
+
+
+def test_an_update_writes_every_column_that_is_decided(
+    ledger: Ledger, queue: DeliveryQueue
+) -> None:
+    """The row becomes what was decided, and no other row changes."""
+    first, second = keys(2)
+    rated(ledger, first, second)
+    claim, other = queue.claim(8)
+    before = row_of(queue, other)
+    decided = RatingRow(
+        claim.row.rating_id,
+        Rating(
+            claim.rating.key,
+            Content(False, "why", ("wrong",)),
+            "a-2",
+            store_id="a-3",
+            withdrawn=True,
+            revision=5,
+            delivered_revision=4,
+            changed_at=6,
+            client_request_id="request-1",
+            clear_first=True,
+            undeliverable=True,
+        ),
+        state="undeliverable",
+        due_at=7,
+        attempts=8,
+        lease="another",
+        lease_until=9,
+        unsettled_until=10,
+        last_error="X",
+        refused_ms=11,
+        refused_at=12,
+        delivered_at=13,
+    )
+    queue.update(claim, lambda _, __: decided)
+    assert row_of(queue, claim) == decided
+    assert row_of(queue, other) == before
+
+
+def test_an_update_decides_on_the_row_as_it_is_now(ledger: Ledger, queue: DeliveryQueue) -> None:
+    """A change by the person during an attempt is what is decided on, and is due at once."""
+    rated(ledger)
+    claim = claimed(queue)
+    ledger.ratings.change({KEY: flipped})
+    assert row_of(queue, claim).rating == flipped(rating())
+    end(queue, claim, STORED)
+    again = claimed(queue)
+    assert again.rating == replace(flipped(rating()), delivered_revision=1)
+
+
+def test_an_update_of_a_purged_row_decides_nothing(ledger: Ledger, queue: DeliveryQueue) -> None:
+    """A row that is gone meanwhile stays gone."""
+    rated(ledger)
+    claim = claimed(queue)
+    ledger.database.write(lambda connection: connection.execute(delete(ratings)))
+    decided: list[RatingRow] = []
+    queue.update(claim, lambda row, _: decided.append(row) or row)
+    assert decided == []
+    assert ledger.ratings.of(KEY.person, [KEY.trace_id]) == []
+
+
+def test_only_the_time_between_refusals_counts(ledger: Ledger, queue: DeliveryQueue) -> None:
+    """A claim knows for how long MLflow has been refusing; an outage adds ten minutes at most."""
+    rated(ledger)
+    end(queue, claimed(queue), REFUSED)
+    set_columns(ledger, due_at=0, refused_ms=50_000, refused_at=now_ms() - 9_000_000)
+    assert claimed(queue).refused_ms == 650_000
+
+
+@pytest.mark.parametrize(
+    ("outcome", "attempts"),
+    [
+        pytest.param(FAILED, [0], id="failed"),
+        pytest.param(REFUSED, [], id="refused"),
+        pytest.param(Postponed(3600), [], id="not attempted"),
+        pytest.param(Undeliverable("X"), [], id="undeliverable"),
+        pytest.param(replace(STORED, recheck=True), [], id="to be fetched once more"),
+    ],
+)
+def test_mlflows_return_makes_due_what_waited_for_it(
+    ledger: Ledger, queue: DeliveryQueue, outcome: Any, attempts: list[int]
+) -> None:
+    """What failed is due at once, from its first attempt; what waits for something else is not."""
+    rated(ledger)
+    end(queue, claimed(queue), outcome)
+    assert queue.claim(8) == []
+    queue.make_due()
+    assert [claim.row.attempts for claim in queue.claim(8)] == attempts
 
 
 def test_an_operator_can_put_the_undeliverable_back(ledger: Ledger, queue: DeliveryQueue) -> None:
-    """After the cause is gone, one word tries them all again, as if they were new."""
+    """A retry makes undeliverable ratings due, as if they were new, and touches no others."""
     rated(ledger, *keys(3))
-    for claim in queue.claim(2):
-        queue.give_up(claim, "ENDPOINT_NOT_FOUND")
+    first, second, third = queue.claim(3)
+    end(queue, first, Undeliverable("ENDPOINT_NOT_FOUND"))
+    end(queue, second, Undeliverable("ENDPOINT_NOT_FOUND"))
+    end(queue, third, FAILED)
+    assert queue.claim(8) == []
+    set_columns(ledger, attempts=2, refused_ms=3, refused_at=4)
     assert queue.retry() == 2
     assert queue.retry() == 0
-    assert {claim.attempts for claim in queue.claim(8)} == {0}
-    assert delivery_statistics(ledger).last_error is None
+    back = {claim.row.rating_id: claim.row for claim in queue.claim(8)}
+    assert back.keys() == {first.row.rating_id, second.row.rating_id}
+    for row in back.values():
+        assert (row.attempts, row.refused_ms, row.refused_at, row.last_error) == (0, 0, 0, None)
 
 
-def test_what_can_never_work_is_kept_and_counted(ledger: Ledger, queue: DeliveryQueue) -> None:
-    """An undeliverable rating is not tried again, is counted, and lives on with a change."""
+def test_it_is_known_when_the_next_rating_is_due(ledger: Ledger, queue: DeliveryQueue) -> None:
+    """A held rating is due when its lease ends, a postponed one when its pause does."""
+    assert queue.seconds_until_due() is None
     rated(ledger)
-    queue.give_up(claimed(queue), "INVALID_PARAMETER_VALUE")
-    assert queue.claim(8) == []
-    assert state_of(ledger).undeliverable
-    status = delivery_statistics(ledger)
-    assert (status.undeliverable, status.last_error) == (1, "INVALID_PARAMETER_VALUE")
-    ledger.ratings.change({KEY: flipped})
-    assert claimed(queue).rating.revision == 2
-    assert delivery_statistics(ledger).undeliverable == 0
+    assert queue.seconds_until_due() == 0
+    claim = claimed(queue)
+    assert 0 < (queue.seconds_until_due() or 0) <= LEASE_MS / 1000
+    end(queue, claim, FAILED)
+    assert LEASE_MS / 1000 < (queue.seconds_until_due() or 0) <= 3600
+    set_columns(ledger, due_at=now_ms())
+    end(queue, claimed(queue), STORED)
+    assert queue.seconds_until_due() is None
 
 
-def test_another_replicas_newer_rating_takes_the_row_over(
+def test_a_delivered_rating_may_be_due_for_one_more_fetch(
     ledger: Ledger, queue: DeliveryQueue
 ) -> None:
-    """The row says what stands in MLflow, under its id, unless the person changed it again."""
-    found = Assessment(
-        "a-theirs",
-        KEY.name,
-        KEY.kind,
-        "HUMAN",
-        KEY.person,
-        Content(False, "better so", ("complete",)),
-        {},
-        valid=True,
-        on_trace=True,
-        created_at=1,
-        updated_at=1,
-    )
+    """What MLflow holds already is passed over where only undelivered ratings count."""
     rated(ledger)
-    queue.take_over(claimed(queue), found, 99)
-    taken = state_of(ledger)
-    assert (taken.content, taken.changed_at, taken.public_id) == (found.content, 99, "a-theirs")
-    assert not taken.pending
-    ledger.ratings.change({KEY: flipped})
-    claim = claimed(queue)
-    ledger.ratings.change({KEY: lambda old: replace(flipped(old), content=Content(True))})
-    queue.take_over(claim, found, 999)
-    assert state_of(ledger).content == Content(True)
-    assert state_of(ledger).pending
+    end(queue, claimed(queue), replace(STORED, recheck=True))
+    assert queue.seconds_until_due() is not None
+    assert queue.seconds_until_due(undelivered_only=True) is None
 
 
-def test_the_status_counts_what_waits(ledger: Ledger, queue: DeliveryQueue) -> None:
-    """Operators see how many wait, for how long, and why; no person, no text."""
+def test_the_statistics_count_what_waits(ledger: Ledger, queue: DeliveryQueue) -> None:
+    """Operators see how many ratings wait, for how long, and why."""
     now = int(time.time() * 1000)
-    first, second = keys(2)
-    rated(ledger, first, changed_at=now - 60_000)
-    rated(ledger, second, changed_at=now)
-    status = delivery_statistics(ledger)
-    assert (status.pending, status.undeliverable, status.last_error) == (2, 0, None)
-    assert 59 < status.oldest_pending_seconds < 600
-    for claim in queue.claim(8):
-        queue.settle(claim, None)
-    assert delivery_statistics(ledger).pending == 0
-    assert delivery_statistics(ledger).oldest_pending_seconds == 0
+    older, newer = keys(2)
+    rated(ledger, older, changed_at=now - 60_000)
+    rated(ledger, newer, changed_at=now)
+    counts = delivery_statistics(ledger)
+    assert (counts.pending, counts.undeliverable, counts.last_error) == (2, 0, None)
+    assert 59 < counts.oldest_pending_seconds < 600
+    claims = {claim.rating.key: claim for claim in queue.claim(8)}
+    end(queue, claims[older], replace(STORED, recheck=True))
+    end(queue, claims[newer], Undeliverable("X"))
+    counts = delivery_statistics(ledger)
+    assert (counts.pending, counts.undeliverable, counts.last_error) == (0, 1, "X")
+    assert (counts.oldest_pending_seconds, counts.deliveries_per_minute) == (0, 1)
 
 
 def test_the_retention_ends_turns_and_delivered_ratings(
@@ -348,19 +265,19 @@ def test_the_retention_ends_turns_and_delivered_ratings(
 ) -> None:
     """Old turns and delivered ratings go; younger ones, and whatever is undelivered, stay."""
     now = int(time.time() * 1000)
-    old, young, undelivered = keys(3)
-    rated(ledger, old, changed_at=now - 2 * DAY_MS)
+    old, young, undeliverable, undelivered = keys(4)
+    rated(ledger, old, undeliverable, changed_at=now - 2 * DAY_MS)
     rated(ledger, young, changed_at=now)
     for claim in queue.claim(8):
-        queue.settle(claim, None)
-    set_columns(ledger, delivered_at=now_ms() - 2 * DAY_MS)
+        end(queue, claim, Undeliverable("X") if claim.rating.key == undeliverable else STORED)
     rated(ledger, undelivered, changed_at=now - 2 * DAY_MS)
+    set_columns(ledger, delivered_at=now_ms() - 2 * DAY_MS)
     for turn_id, opened_at in (("8", now - 2 * DAY_MS), ("9", now)):
         ledger.turns.record(turn(turn_id, opened_at=opened_at))
         assert eventually(partial(neighbour.turns.of_trace, trace_named(int(turn_id))), bool)
     assert queue.purge(1.0) == 2
     assert queue.purge(1.0) == 0
-    left = ledger.ratings.of(KEY.person, [key.trace_id for key in (old, young, undelivered)])
-    assert {each.key for each in left} == {young, undelivered}
+    left = ledger.ratings.of(KEY.person, [trace_named(number) for number in range(4)])
+    assert {each.key for each in left} == {young, undeliverable, undelivered}
     assert neighbour.turns.of_trace(trace_named(8)) is None
     assert neighbour.turns.of_trace(trace_named(9)) is not None

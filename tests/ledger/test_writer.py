@@ -1,33 +1,64 @@
-"""One writer, many writes to a commit."""
+"""Writes become transactions: what both writers promise, and how each keeps it."""
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
-from typing import Any
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, Engine, func, insert, select, text
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy import Connection, Engine, event, func, insert, select, text
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from agent_feedback.ledger import writer as writer_module
 from agent_feedback.ledger.dialects import create_tables, open_engines
 from agent_feedback.ledger.tables import ledger as names
-from agent_feedback.ledger.writer import GroupWriter, QueueFull
+from agent_feedback.ledger.writer import DirectWriter, GroupWriter, QueueFull, Writer, writer_for
+from tests.support.ledgers import empty_schema
 
 
-@pytest.fixture
-def engine(ledger_url: str) -> Iterator[Engine]:
+@contextmanager
+def prepared(url: str) -> Iterator[Engine]:
     """Open a writer's engine on a database that has the ledger's tables."""
-    writer, reader = open_engines(ledger_url)
-    create_tables(writer)
-    yield writer
-    writer.dispose()
+    engine, reader = open_engines(url)
+    create_tables(engine)
+    yield engine
+    engine.dispose()
     reader.dispose()
 
 
 @pytest.fixture
-def group(engine: Engine) -> Iterator[GroupWriter]:
-    """Start a writer."""
-    started = GroupWriter(engine, prepare=lambda: None)
+def engine(ledger_url: str) -> Iterator[Engine]:
+    """Open an engine on each database."""
+    with prepared(ledger_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def writer(engine: Engine) -> Iterator[Writer]:
+    """Start the writer that suits the database."""
+    started = writer_for(engine, prepare=lambda: None)
+    yield started
+    started.close(10)
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Engine]:
+    """Open an engine on SQLite."""
+    with prepared(f"sqlite:///{tmp_path}/ledger.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def postgres(postgres_url: str) -> Iterator[Engine]:
+    """Open an engine on PostgreSQL."""
+    with empty_schema(postgres_url) as url, prepared(url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def direct(postgres: Engine) -> Iterator[DirectWriter]:
+    """Start PostgreSQL's writer."""
+    started = DirectWriter(postgres, prepare=lambda: None)
     yield started
     started.close()
 
@@ -49,123 +80,199 @@ def stored(engine: Engine) -> set[str]:
         return set(connection.scalars(select(names.c.ledger_id).where(short)))
 
 
-def together(group: GroupWriter, *writes: Callable[[Connection], Any]) -> list[Future[Any]]:
-    """Queue writes while the writer is busy, so that they share a commit."""
-    busy, free = threading.Event(), threading.Event()
+@contextmanager
+def occupied(writer: Writer) -> Iterator[None]:
+    """Keep every thread of a writer busy, so that what is submitted meanwhile has to wait."""
+    threads = 1 if isinstance(writer, GroupWriter) else writer_module._MAX_CONNECTIONS
+    all_busy, free = threading.Barrier(threads + 1), threading.Event()
 
     def wait(_: Connection) -> None:
-        busy.set()
+        all_busy.wait(60)
         free.wait(60)
 
-    group.submit(wait)
-    assert busy.wait(60)
-    queued = [group.submit(write) for write in writes]
+    for _ in range(threads):
+        writer.submit(wait)
+    all_busy.wait(60)
+    yield
     free.set()
-    return queued
 
 
-def test_a_write_is_done_once_it_is_durable(group: GroupWriter, engine: Engine) -> None:
-    """Its future gives what the write returned, and others see the row by then."""
-    assert group.submit(add("a")).result(60) == "a"
-    assert stored(engine) == {"a"}
-
-
-def test_writes_that_wait_share_a_transaction(group: GroupWriter, engine: Engine) -> None:
-    """Whatever is queued meanwhile is committed at once."""
-    number = "txid_current()" if engine.dialect.name == "postgresql" else "total_changes()"
-
-    def transaction(connection: Connection) -> Any:
-        return connection.scalar(text(f"SELECT {number}"))
-
-    seen = [each.result(60) for each in together(group, *[transaction] * 20)]
-    assert len(set(seen)) == 1
-
-
-def _refuse(_: Connection) -> None:
+def refuse(connection: Connection) -> None:
+    """Fail by an error of the write's own, after half of it."""
+    add("half")(connection)
     raise LookupError("not this one")
 
 
-def _break_a_rule(connection: Connection) -> None:
+def add_again(connection: Connection) -> None:
+    """Fail by a row that is there already."""
     add("a")(connection)
 
 
-def _write_nonsense(connection: Connection) -> None:
+def write_nonsense(connection: Connection) -> None:
+    """Fail by a statement that the database does not take."""
     connection.execute(text("INSERT INTO no_such_table VALUES (1)"))
 
 
-@pytest.mark.parametrize(
-    ("failing", "error"),
-    [(_refuse, LookupError), (_break_a_rule, SQLAlchemyError)],
-)
+# -- what both writers promise ----------------------------------------------------------------
+
+
+def test_a_write_is_done_once_it_is_durable(writer: Writer, engine: Engine) -> None:
+    """Its future gives what the write returned, and others see the row by then."""
+    assert writer.submit(add("a")).result(60) == "a"
+    assert stored(engine) == {"a"}
+
+
+@pytest.mark.parametrize(("failing", "error"), [(refuse, LookupError), (add_again, IntegrityError)])
 def test_a_failing_write_keeps_its_neighbours(
-    group: GroupWriter,
+    writer: Writer,
     engine: Engine,
     failing: Callable[[Connection], None],
     error: type[Exception],
 ) -> None:
-    """One write's own failure is its own: the others of its commit are stored, each once."""
-    group.submit(add("a")).result(60)
-    before, bad, after = together(group, add("b"), failing, add("c"))
-    assert isinstance(bad.exception(5), error)
+    """What fails is undone as a whole; what waited beside it is stored, each once."""
+    writer.submit(add("a")).result(60)
+    with occupied(writer):
+        before, bad, after = map(writer.submit, (add("b"), failing, add("c")))
+    assert isinstance(bad.exception(60), error)
     assert (before.result(60), after.result(60)) == ("b", "c")
     assert stored(engine) == {"a", "b", "c"}
 
 
-def test_what_a_failing_write_did_first_is_undone(group: GroupWriter, engine: Engine) -> None:
-    """A write is all or nothing, also within a shared transaction."""
-
-    def half(connection: Connection) -> None:
-        add("half")(connection)
-        raise LookupError
-
-    bad, good = together(group, half, add("whole"))
-    assert isinstance(bad.exception(5), LookupError)
-    assert good.result(60) == "whole"
-    assert stored(engine) == {"whole"}
-
-
-def test_a_broken_database_fails_the_writes_and_not_the_writer(
-    group: GroupWriter, engine: Engine
-) -> None:
-    """A write that the database refuses is told so, and the next one works."""
-    assert isinstance(group.submit(_write_nonsense).exception(5), DBAPIError)
-    assert group.submit(add("a")).result(60) == "a"
+def test_a_database_error_fails_its_write_and_not_the_writer(writer: Writer) -> None:
+    """The next write works."""
+    assert isinstance(writer.submit(write_nonsense).exception(60), DBAPIError)
+    assert writer.submit(add("a")).result(60) == "a"
 
 
 def test_a_failing_preparation_fails_its_writes(engine: Engine) -> None:
-    """Where the ledger cannot be opened, every waiting write is told so."""
+    """Where the ledger cannot be opened, every write fails with the reason."""
 
     def prepare() -> None:
         raise LookupError("no ledger")
 
-    group = GroupWriter(engine, prepare)
-    assert isinstance(group.submit(add("a")).exception(5), LookupError)
-    group.close()
+    unprepared = writer_for(engine, prepare)
+    assert isinstance(unprepared.submit(add("a")).exception(60), LookupError)
+    unprepared.close(10)
     assert stored(engine) == set()
 
 
-def test_a_cancelled_write_is_not_done(group: GroupWriter, engine: Engine) -> None:
-    """Who no longer waits for a queued write does not get it."""
-    busy, free = threading.Event(), threading.Event()
-
-    def wait(_: Connection) -> None:
-        busy.set()
-        free.wait(60)
-
-    group.submit(wait)
-    assert busy.wait(60)
-    queued = group.submit(add("a"))
-    assert queued.cancel()
-    free.set()
-    group.submit(add("b")).result(60)
+def test_a_cancelled_write_is_not_done(writer: Writer, engine: Engine) -> None:
+    """A write whose caller gave up while it was waiting is left out."""
+    with occupied(writer):
+        cancelled = writer.submit(add("a"))
+        assert cancelled.cancel()
+    writer.submit(add("b")).result(60)
+    writer.close(60)
     assert stored(engine) == {"b"}
 
 
-def test_closing_writes_what_is_queued(group: GroupWriter, engine: Engine) -> None:
-    """The end of the writer loses nothing, and takes nothing more."""
-    queued = together(group, *[add(str(number)) for number in range(300)])
-    group.close()
+def test_too_many_waiting_writes_are_refused(
+    writer: Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits is bounded, and what was taken is still written."""
+    monkeypatch.setattr(writer_module, "_MAX_QUEUE", 2)
+    with occupied(writer):
+        waiting = [writer.submit(add("a")), writer.submit(add("b"))]
+        with pytest.raises(QueueFull):
+            writer.submit(add("c"))
+    assert [each.result(60) for each in waiting] == ["a", "b"]
+
+
+def test_closing_writes_what_is_queued(writer: Writer, engine: Engine) -> None:
+    """The end of a writer loses nothing, and takes nothing more."""
+    with occupied(writer):
+        queued = [writer.submit(add(str(number))) for number in range(300)]
+    writer.close(60)
     assert all(each.done() for each in queued)
     assert len(stored(engine)) == 300
     with pytest.raises(QueueFull):
-        group.submit(add("late"))
+        writer.submit(add("late"))
+
+
+# -- SQLite's ---------------------------------------------------------------------------------
+
+
+def test_writes_that_wait_share_a_commit(sqlite: Engine) -> None:
+    """Whatever is queued during one transaction is committed by the next."""
+    commits: list[Connection] = []
+    event.listen(sqlite, "commit", commits.append)
+    group = GroupWriter(sqlite, prepare=lambda: None)
+    with occupied(group):
+        queued = [group.submit(add(str(number))) for number in range(20)]
+    assert len({each.result(60) for each in queued}) == 20
+    group.close()
+    assert len(commits) == 2
+
+
+# -- PostgreSQL's -----------------------------------------------------------------------------
+
+
+def test_writes_run_at_the_same_time(direct: DirectWriter) -> None:
+    """Each is a transaction of its own, on a connection of its own."""
+    both_run = threading.Barrier(2)
+
+    def transaction(connection: Connection) -> int | None:
+        both_run.wait(60)
+        return connection.scalar(text("SELECT pg_backend_pid()"))
+
+    one, other = direct.submit(transaction), direct.submit(transaction)
+    assert one.result(60) != other.result(60)
+
+
+def test_a_deadlock_is_repeated(direct: DirectWriter, postgres: Engine) -> None:
+    """Of two transactions that lock two rows in opposite order, both are done in the end."""
+    for name in ("a", "b"):
+        direct.submit(add(name)).result(60)
+    locked = {"a": threading.Event(), "b": threading.Event()}
+    began: list[str] = []
+
+    def lock(connection: Connection, name: str) -> None:
+        row = select(names).where(names.c.ledger_id == name)
+        connection.execute(row.with_for_update())
+
+    def lock_both(first: str, second: str) -> Callable[[Connection], None]:
+        def write(connection: Connection) -> None:
+            began.append(first)
+            lock(connection, first)
+            locked[first].set()
+            assert locked[second].wait(60)
+            lock(connection, second)
+            add(f"{first}, then {second}")(connection)
+
+        return write
+
+    one, other = direct.submit(lock_both("a", "b")), direct.submit(lock_both("b", "a"))
+    one.result(60)
+    other.result(60)
+    assert len(began) == 3
+    assert stored(postgres) == {"a", "b", "a, then b", "b, then a"}
+
+
+def failing_with(error: Exception, calls: list[Exception]) -> Callable[[Connection], None]:
+    """Make a write that always fails, and notes its calls."""
+
+    def write(_: Connection) -> None:
+        calls.append(error)
+        raise error
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("error", "times"),
+    [
+        pytest.param(OperationalError("", {}, Exception()), 2, id="undone by the server"),
+        pytest.param(
+            OperationalError("", {}, Exception(), connection_invalidated=True), 1, id="cut off"
+        ),
+        pytest.param(IntegrityError("", {}, Exception()), 1, id="a conflict"),
+        pytest.param(LookupError(), 1, id="the write's own error"),
+    ],
+)
+def test_only_what_the_server_undid_is_repeated_and_once(
+    direct: DirectWriter, error: Exception, times: int
+) -> None:
+    """Another error would be the same a second time, or its transaction may have been committed."""
+    calls: list[Exception] = []
+    assert direct.submit(failing_with(error, calls)).exception(60) is error
+    assert len(calls) == times

@@ -8,12 +8,15 @@ from typing import Any
 import httpx
 import pytest
 
-from agent_feedback.ledger.ledger import Ledger
+from agent_feedback.ledger.database import Database
+from agent_feedback.ledger.ratings import RatingRecords
+from agent_feedback.ledger.turns import TurnRecords
 from agent_feedback.mlflow_client.assessments import Assessments
+from agent_feedback.mlflow_client.search import TraceSearch
 from tests.security.world import World, person
 from tests.support.rating import ANN, BOB
 
-RECORDED = (Ledger, Assessments)
+RECORDED = (Database, TurnRecords, RatingRecords, Assessments, TraceSearch)
 REQUESTS: dict[str, dict[str, Any]] = {
     "withdraw": {"method": "DELETE"},
     "change": {"method": "PATCH", "json": {"value": True, "rationale": "mine now"}},
@@ -35,18 +38,18 @@ class Recorder:
 
     @contextmanager
     def listening(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-        """Record every method of the ledger, with the statements read, and of MLflow's door."""
+        """Record each call to the ledger, with the statements read, and to MLflow."""
         with monkeypatch.context() as patch:
             for recorded in RECORDED:
                 for name, method in vars(recorded).items():
-                    if callable(method) and not name.startswith("__"):
+                    if callable(method) and not name.startswith("_"):
                         patch.setattr(recorded, name, self._noting(recorded, name, method))
             yield
 
     def _noting(self, owner: type, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
         def noted(*args: Any, **kwargs: Any) -> Any:
             # A read's statement too: with its placeholders, and without what they stand for.
-            statement = f" {args[1]}" if (owner, name) == (Ledger, "read") else ""
+            statement = f" {args[1]}" if (owner, name) == (Database, "read") else ""
             self.note(f"{owner.__name__}.{name}{statement}")
             return method(*args, **kwargs)
 
@@ -88,4 +91,4 @@ def test_a_foreign_id_is_as_unknown_as_none(
     assert status in (404, 422)
     if status == 404:
         assert "Assessments.fetch" in calls
-        assert any(call.startswith("Ledger.read SELECT") for call in calls)
+        assert any(call.startswith("Database.read SELECT") for call in calls)
