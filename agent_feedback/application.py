@@ -95,7 +95,7 @@ class Application:
         try:
             self._ledger.open()
         except Unavailable as error:
-            # A platform that starts an app looks whether it starts: it may try again.
+            # The platform sees that the app did not start, and may try again.
             raise ConfigurationError(str(error)) from None
         with self.guard.protect("choosing the experiment that the environment names"):
             choose_experiment_of_environment()

@@ -1,7 +1,7 @@
-"""Whether an application has adopted feedback wholly, and the line that mends what is missing.
+"""Which handlers MLflow's agent server calls, and whether their answers can be rated.
 
-Half an adoption works without a complaint of MLflow's: answers come, and cannot be rated. What is
-registered with MLflow's agent server says by itself whose it is.
+A handler that is registered by the wrong decorator works as far as MLflow is concerned: answers
+come, and cannot be rated. So each wrapper is marked with the ``AgentFeedback`` that registered it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Whose(Enum):
     MLFLOWS = "decorated by MLflow's own decorator"
 
 
-def sign(registered: Callable[..., Any], owner: object, handler: Callable[..., Any]) -> None:
+def mark(registered: Callable[..., Any], owner: object, handler: Callable[..., Any]) -> None:
     """Note on a registered wrapper which ``AgentFeedback`` made it, and of which function."""
     setattr(registered, _OWNER, owner)
     setattr(registered, _HANDLER, handler)
@@ -42,13 +42,13 @@ def whose(name: str, owner: object) -> Whose:
     registered = _registered(name)
     if registered is None:
         return Whose.NOBODYS
-    signed_by = getattr(registered, _OWNER, None)
-    if signed_by is None:
+    marked_by = getattr(registered, _OWNER, None)
+    if marked_by is None:
         return Whose.MLFLOWS
-    return Whose.OURS if signed_by is owner else Whose.ANOTHERS
+    return Whose.OURS if marked_by is owner else Whose.ANOTHERS
 
 
-def taken(name: str, owner: object) -> str:
+def already_registered(name: str, owner: object) -> str:
     """Why there can be no second handler called ``name``, and what to do."""
     article = "an" if name == "invoke" else "a"
     if whose(name, owner) is Whose.MLFLOWS:
@@ -62,7 +62,7 @@ def taken(name: str, owner: object) -> str:
     )
 
 
-def refusal(owner: object) -> str | None:
+def mount_error(owner: object) -> str | None:
     """Why mounting on MLflow's server, which has no other handlers, is pointless for certain.
 
     One sentence; ``None`` where it makes sense.
@@ -79,7 +79,7 @@ def refusal(owner: object) -> str | None:
     return None
 
 
-def complaints(owner: object) -> Iterator[str]:
+def problems(owner: object) -> Iterator[str]:
     """What of the answers cannot be rated, and the line to write, one sentence each."""
     found = {name: whose(name, owner) for name in _NAMES}
     mlflows = [name for name in _NAMES if found[name] is Whose.MLFLOWS]
@@ -94,7 +94,7 @@ def complaints(owner: object) -> Iterator[str]:
             " if that is not meant, import the module that decorates its handlers with"
             " @feedback.invoke or @feedback.stream before the app starts."
         )
-    elif _look_swapped(*(getattr(_registered(name), _HANDLER, None) for name in _NAMES)):
+    elif _may_be_swapped(*(getattr(_registered(name), _HANDLER, None) for name in _NAMES)):
         yield (
             "The decorators may be swapped: the invoke handler yields events, and the stream"
             " handler does not. If it returns one answer, put @feedback.stream on the other."
@@ -117,7 +117,7 @@ def _on_mlflows_decorators(names: list[str], *, is_ours: bool) -> str:
     )
 
 
-def _look_swapped(invoke: Any, stream: Any) -> bool:
+def _may_be_swapped(invoke: Any, stream: Any) -> bool:
     return invoke is not None and stream is not None and _yields(invoke) and _is_plain(stream)
 
 
@@ -127,6 +127,6 @@ def _yields(handler: Any) -> bool:
 
 def _is_plain(handler: Any) -> bool:
     """Whether a function yields nothing, and does not say that it returns what can be iterated."""
-    said = str(getattr(handler, "__annotations__", {}).get("return", ""))
-    events = any(word in said for word in ("Iter", "Generator", "list", "List", "Sequence"))
+    returned = str(getattr(handler, "__annotations__", {}).get("return", ""))
+    events = any(word in returned for word in ("Iter", "Generator", "list", "List", "Sequence"))
     return not (_yields(handler) or events)

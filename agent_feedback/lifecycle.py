@@ -1,4 +1,4 @@
-"""What one mounted application does in its life: start, look whether all is in place, stop."""
+"""What a mounted application does at its start and at its stop."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ class Lifecycle:
     Args:
         parts: What starts and stops.
         app: What it is mounted on.
-        complaints: Says what of the adoption is missing, at the moment of the start.
+        problems: Says, at the moment of the start, which answers cannot be rated, and why.
     """
 
     def __init__(
-        self, parts: Application, app: FastAPI, complaints: Callable[[], Iterable[str]]
+        self, parts: Application, app: FastAPI, problems: Callable[[], Iterable[str]]
     ) -> None:
         self._parts = parts
         self._app = app
-        self._complaints = complaints
+        self._problems = problems
         self._prefix = parts.settings.prefix
 
     def start(self) -> None:
@@ -33,10 +33,10 @@ class Lifecycle:
         self._parts.start()
 
     async def started(self, scope: Scope) -> None:
-        """Say what keeps answers from being rated, where the app can start all the same."""
+        """Log what keeps answers from being rated, where the app can start all the same."""
         guard = self._parts.guard
-        with guard.protect("looking whether feedback is adopted"):
-            self._complain()
+        with guard.protect("checking whether answers can be rated"):
+            self._log_problems()
             if await is_hidden(self._app, self._prefix, scope):
                 guard.log_once(
                     f"another route or middleware answers GET {self._prefix}/settings:"
@@ -49,12 +49,12 @@ class Lifecycle:
         """Deliver what can be."""
         self._parts.stop()
 
-    def missing(self) -> None:
-        """Say that nobody will tell us of a stop either."""
+    def not_told(self) -> None:
+        """Log that the app will not be told of its stop either."""
         guard = self._parts.guard
-        with guard.protect("looking whether feedback is adopted"):
+        with guard.protect("checking whether answers can be rated"):
             self._parts.warn_of_configuration()
-            self._complain()
+            self._log_problems()
             guard.log_once(
                 "this app is never told that it starts or stops (it is mounted inside another app,"
                 " or its server runs with lifespan off): delivery starts with the first turn or"
@@ -63,6 +63,6 @@ class Lifecycle:
                 " outer app run it (asgi_lifespan.LifespanManager)."
             )
 
-    def _complain(self) -> None:
-        for complaint in self._complaints():
-            self._parts.guard.log_once(complaint)
+    def _log_problems(self) -> None:
+        for problem in self._problems():
+            self._parts.guard.log_once(problem)

@@ -1,4 +1,4 @@
-"""The values that cross the floors: who asked, which turn, what rating. All of them are frozen."""
+"""The values that pass between layers: who asked, which turn, what rating. All are frozen."""
 
 from __future__ import annotations
 
@@ -115,7 +115,8 @@ class Rating:
 
     Attributes:
         assessment_id: The id that the ledger chose.
-        store_id: The id that MLflow uses, where it is another one (an adopted assessment).
+        store_id: The id that MLflow uses, where it is another one: the person may have made the
+            assessment by another path.
         revision: Raised by every change and withdrawal.
         delivered_revision: The newest revision that MLflow is known to hold.
         changed_at: When the person last changed it, in milliseconds since the epoch.
@@ -173,7 +174,7 @@ class StoredTrace:
     """What MLflow knows of a trace: the mark of who asked, and its assessments.
 
     ``is_whole`` is false for a moment after the trace ended: MLflow stores the spans first, and
-    what was said of the trace (whose it is, too) after them. ``experiment_id`` is where it lives;
+    the trace's info (with the mark of who asked) after them. ``experiment_id`` is where it lives;
     ``None`` in Unity Catalog, whose traces' ids say it.
     """
 

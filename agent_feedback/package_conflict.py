@@ -17,11 +17,11 @@ _FIX = (
 
 
 def warn_of_package_conflict() -> None:
-    """Warn where the other project was installed into our folder; costs one look at the disk.
+    """Warn where the other project was installed into our folder; costs one file look-up.
 
     Its ``__init__.py`` stands in place of ours where it came last: then only what does not go
     through that file, such as the command line, can still say so.
     """
     if Path(__file__).with_name(_THEIRS).exists():
-        # From here and from nobody's line: said once, however often it is noticed.
+        # As if from this line: Python then shows it once, however often it is noticed.
         warnings.warn(_FIX, stacklevel=1)

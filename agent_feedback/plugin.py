@@ -110,11 +110,11 @@ class AgentFeedback:
         if handler is None:
             return partial(self._decorator, name, register, wrap)
         registered = wrap(handler)
-        handler_registry.sign(registered, self, handler)
+        handler_registry.mark(registered, self, handler)
         try:
             register()(registered)
         except ValueError:
-            raise ConfigurationError(handler_registry.taken(name, self)) from None
+            raise ConfigurationError(handler_registry.already_registered(name, self)) from None
         return handler
 
     # -- mounting -----------------------------------------------------------------------------
@@ -139,9 +139,9 @@ class AgentFeedback:
             )
         if app in self._mounted:
             raise ConfigurationError("This app has feedback already: mount it once.")
-        if isinstance(server, AgentServer) and (refused := handler_registry.refusal(self)):
-            raise ConfigurationError(refused)
-        self._attach(app, lambda: handler_registry.complaints(self))
+        if isinstance(server, AgentServer) and (error := handler_registry.mount_error(self)):
+            raise ConfigurationError(error)
+        self._attach(app, lambda: handler_registry.problems(self))
 
     def app(self) -> FastAPI:
         """An app with the feedback routes and no agent: a sidecar for agents elsewhere."""
@@ -154,7 +154,7 @@ class AgentFeedback:
             )
         return app
 
-    def _attach(self, app: FastAPI, complaints: Callable[[], Iterable[str]]) -> None:
+    def _attach(self, app: FastAPI, problems: Callable[[], Iterable[str]]) -> None:
         parts = self._parts
         routes = Routes(parts.service, parts.resolver, parts.settings, parts.waiting, parts.status)
         chosen = parts.settings
@@ -165,8 +165,8 @@ class AgentFeedback:
                 allowed_origins=chosen.allowed_origins,
             )
             app.add_middleware(AgentRoutesMiddleware, current=parts.current)
-            life = Lifecycle(parts, app, complaints)
-            app.add_middleware(LifespanMiddleware, hooks=life)
+            hooks = Lifecycle(parts, app, problems)
+            app.add_middleware(LifespanMiddleware, hooks=hooks)
         except RuntimeError:
             raise ConfigurationError("Mount feedback before the app has started.") from None
         routes.add_to(app)

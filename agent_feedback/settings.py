@@ -123,10 +123,10 @@ class Settings:
                 object.__setattr__(self, each.name, kind.take(getattr(self, each.name)))
             except TypeError:
                 raise ConfigurationError(f"{each.name} must be {kind.described}.") from None
-        for complaint in self._complaints():
-            raise ConfigurationError(complaint)
+        for sentence in self._problems():
+            raise ConfigurationError(sentence)
 
-    def _complaints(self) -> list[str]:
+    def _problems(self) -> list[str]:
         checks = {
             'prefix must start with a slash and name a path, like "/feedback".': (
                 re.fullmatch(r"(/[\w.~-]+)+", self.prefix) is not None
@@ -162,7 +162,7 @@ class Settings:
                 all(re.fullmatch(r"https?://[^/*\s]+", origin) for origin in self.allowed_origins)
             ),
         }
-        return [complaint for complaint, fine in checks.items() if not fine]
+        return [sentence for sentence, fine in checks.items() if not fine]
 
     def dimension_name(self, dimension: str) -> str:
         """The assessment name of a dimension."""

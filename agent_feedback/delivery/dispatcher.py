@@ -150,7 +150,7 @@ class Dispatcher:
         free = 0
         while self._room.acquire(blocking=False):
             free += 1
-        if not free:  # whoever is done says so
+        if not free:  # the next worker that is done wakes us
             return _IDLE_SECONDS
         batches: list[list[Claim]] = []
         try:

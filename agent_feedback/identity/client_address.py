@@ -19,9 +19,9 @@ def client_address(headers: RawHeaders, peer: str | None, *, on_databricks_apps:
 
     One network of IPv6 (``/64``) is one client: a single machine has all of its addresses.
     """
-    said = [value for name, value in headers if name.lower() == _REAL_IP]
-    if on_databricks_apps and len(said) == 1:
-        return _network(said[0].decode("latin-1").strip()) or _network(peer or "") or _UNKNOWN
+    claimed = [value for name, value in headers if name.lower() == _REAL_IP]
+    if on_databricks_apps and len(claimed) == 1:
+        return _network(claimed[0].decode("latin-1").strip()) or _network(peer or "") or _UNKNOWN
     return _network(peer or "") or _UNKNOWN
 
 

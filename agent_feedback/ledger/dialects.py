@@ -72,7 +72,7 @@ def open_engines(url_text: str) -> tuple[Engine, Engine]:
 
 
 def _bounds(url: URL) -> dict[str, int]:
-    """How long PostgreSQL's client waits, unless the URL says so: its own patience has no end."""
+    """How long PostgreSQL's client waits, unless the URL says so: on its own it waits for ever."""
     if url.get_backend_name() != "postgresql" or "psycopg" not in url.get_driver_name():
         return {}
     bounds = {"connect_timeout": _PATIENCE_SECONDS, **_NOTICE_ITS_DEATH}

@@ -21,7 +21,7 @@ class DeliveryStatistics:
         oldest_pending_seconds: How long the oldest of them has been waiting.
         undeliverable: Ratings that MLflow will never take as they are; they are kept.
         deliveries_per_minute: Ratings that MLflow was made to hold in the last 60 seconds.
-        last_error: What keeps the newest rating that is in trouble from being delivered.
+        last_error: The newest failing rating's error code, or ``None``.
     """
 
     pending: int

@@ -78,7 +78,7 @@ ratings = Table(
     Column("lease_until", BigInteger, nullable=False),
     Column("unsettled_until", BigInteger, nullable=False),
     Column("last_error", String(100)),
-    # How long MLflow has been answering that it will not take it, and when it last said so.
+    # How long MLflow has been answering that it will not take it, and when it last did.
     Column("refused_ms", BigInteger, nullable=False, server_default="0"),
     Column("refused_at", BigInteger, nullable=False, server_default="0"),
     Column("delivered_at", BigInteger, nullable=False, server_default="0"),

@@ -74,7 +74,7 @@ class TurnLog:
             self._something.wait()
             self._closing.wait(_DELAY_SECONDS)
             self._something.clear()
-            last = self._closing.is_set()  # before looking: what came until then is written
+            last = self._closing.is_set()  # read first: what came until then is written
             with self._lock:
                 waiting, self._waiting = list(self._waiting.values()), {}
             try:

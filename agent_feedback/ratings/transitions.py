@@ -26,7 +26,7 @@ Transition = Callable[[Rating | None], Rating | None]
 def state(
     key: RatingKey, content: Content, *, now: int, client_request_id: str | None = None
 ) -> Transition:
-    """The whole rating is stated: what is not said is cleared."""
+    """The whole rating is given: what is not in it is cleared."""
 
     def transition(old: Rating | None) -> Rating:
         if old is None:
@@ -57,7 +57,7 @@ def state(
 
 
 def amend(assessment_id: str, amendment: Callable[[Content], Content], *, now: int) -> Transition:
-    """A part of the rating changes; what is not said is kept.
+    """A part of the rating changes; what is not given is kept.
 
     Raises, when applied, RatingNotFound where the rating has no such id (any more).
     """

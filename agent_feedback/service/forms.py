@@ -49,14 +49,14 @@ class Forms:
             return self._detailed(form)
         contents: dict[str, Content] = {}
         rationale = self._text("rationale", form.rationale, MAX_RATIONALE)
-        said = Content(None, rationale, self._reasons(form.reasons))
+        annotations = Content(None, rationale, self._reasons(form.reasons))
         if form.signal is not None:
-            contents[self._signal(form)] = replace(said, value=True)
+            contents[self._signal(form)] = replace(annotations, value=True)
         elif form.value is not None or form.dimension is not None:
             name = self.name_of(form.dimension)
-            contents[name] = replace(said, value=self.stored_value(name, form.value))
+            contents[name] = replace(annotations, value=self.stored_value(name, form.value))
         elif rationale is not None or form.reasons:
-            contents[COMMENT] = replace(said, value=_needed(rationale, _REASONS_OF_WHAT))
+            contents[COMMENT] = replace(annotations, value=_needed(rationale, _REASONS_OF_WHAT))
         correction = self._text("correction", form.correction, MAX_CORRECTION)
         if correction is not None:
             contents[CORRECTION] = Content(correction)
@@ -201,7 +201,7 @@ def _no_longer_than(longest: int, text: str, field_name: str) -> str:
     return text
 
 
-def _needed(text: str | None, complaint: str) -> str:
+def _needed(text: str | None, sentence: str) -> str:
     if text is None:
-        raise InvalidFeedback(complaint)
+        raise InvalidFeedback(sentence)
     return text

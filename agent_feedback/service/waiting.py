@@ -1,4 +1,4 @@
-"""How the routes and the Python face wait: for a trace to appear, and for MLflow to store.
+"""How the routes and the Python API wait: for a trace to appear, and for MLflow to store.
 
 The operations never wait themselves, so this is the only code that exists for both worlds.
 """

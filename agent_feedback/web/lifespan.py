@@ -11,7 +11,7 @@ from agent_feedback.errors import ConfigurationError
 
 
 class LifespanHooks(Protocol):
-    """What feedback does in an app's life."""
+    """What feedback does when the app starts and stops."""
 
     def start(self) -> None:
         """The app's own start is complete. Runs in a thread."""
@@ -22,7 +22,7 @@ class LifespanHooks(Protocol):
     def stop(self) -> None:
         """The app's own shutdown is complete. Runs in a thread."""
 
-    def missing(self) -> None:
+    def not_told(self) -> None:
         """The app answers a request, and was never told of its start. Called once."""
 
 
@@ -37,22 +37,22 @@ class LifespanMiddleware:
     def __init__(self, app: ASGIApp, *, hooks: LifespanHooks) -> None:
         self._app = app
         self._hooks = hooks
-        self._is_noticed = False
+        self._was_told = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one ASGI connection."""
         if scope["type"] == "lifespan":
-            self._is_noticed = True
+            self._was_told = True
             await _Lifespan(self._hooks, receive, send).run(self._app, scope)
             return
-        if not self._is_noticed:  # a server sends nothing else before the app's start is complete
-            self._is_noticed = True
-            self._hooks.missing()
+        if not self._was_told:  # a server sends nothing else before the app's start is complete
+            self._was_told = True
+            self._hooks.not_told()
         await self._app(scope, receive, send)
 
 
 class _Lifespan:
-    """One life of the application, with ours within it."""
+    """One start and stop of the application, with ours within it."""
 
     def __init__(self, hooks: LifespanHooks, receive: Receive, send: Send) -> None:
         self._hooks = hooks
@@ -62,7 +62,7 @@ class _Lifespan:
         self._failure: ConfigurationError | None = None
 
     async def run(self, app: ASGIApp, scope: Scope) -> None:
-        """Live; where our start fails, the app is closed first, as it was opened."""
+        """Run the app's lifespan; where our start fails, the app is shut down before we say so."""
         self._scope = scope
         await app(scope, self._next, self._tell)
         if self._failure is not None:

@@ -1,4 +1,4 @@
-"""What a rating's request must be before anybody looks at its content.
+"""What a rating's request must be before its content is read.
 
 From this site, small, JSON, not too many: each check answers on its own, with the status that the
 contract gives it.
@@ -109,13 +109,13 @@ class RequestGuard:
             raise InvalidFeedback(_sentence(error)) from None
 
 
-def refuse_unknown(said: Collection[str], known: Collection[str]) -> None:
-    """Refuse what would be left unheard: a misspelt member is something that somebody said.
+def refuse_unknown(sent: Collection[str], known: Collection[str]) -> None:
+    """Refuse members that nothing reads: a misspelt one holds what somebody wanted to say.
 
     Raises:
         InvalidFeedback: a name is not known. It is repeated where nothing but a name can be meant.
     """
-    unknown = next((name for name in said if name not in known), None)
+    unknown = next((name for name in sent if name not in known), None)
     if unknown is None:
         return
     shown = unknown if _HARMLESS_NAME.fullmatch(unknown) else "A member"
@@ -166,7 +166,7 @@ def _depth(data: Any) -> int:
 
 
 def _sentence(error: ValidationError) -> str:
-    """The first complaint, without anything of what was sent but the member's name, a known one."""
+    """The first error, without anything of what was sent but the member's name, a known one."""
     first = error.errors(include_input=False, include_url=False)[0]
     message = first["msg"].removeprefix("Value error, ")
     member = first["loc"][0] if first["loc"] else None

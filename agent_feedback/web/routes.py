@@ -49,7 +49,7 @@ from agent_feedback.web.schemas import (
 
 T = TypeVar("T")
 
-# What a person said, and who they are, is for no cache, shared or not.
+# A person's ratings, and who they are, are for no cache, shared or not.
 _PRIVATE = {"Cache-Control": "private, no-store"}
 _MAX_THREADS = 64
 _MAX_TARGETS = 100
@@ -268,7 +268,7 @@ class Routes:
         try:
             person = await self._resolver.resolve(request.headers.raw)
         except IdentityRequired:
-            return None  # a page may show what can be said before anybody has signed in
+            return None  # a page may show its controls before anybody has signed in
         return await self._in_thread(partial(self._service.person_key, person))
 
     async def _carry_out(
@@ -295,8 +295,8 @@ class Routes:
 
 def preferences(request: Request) -> set[str]:
     """The names of RFC 7240's preferences, which may come in one header or in several."""
-    said = ",".join(request.headers.getlist("prefer")).lower().split(",")
-    return {preference.partition(";")[0].strip() for preference in said}
+    sent = ",".join(request.headers.getlist("prefer")).lower().split(",")
+    return {preference.partition(";")[0].strip() for preference in sent}
 
 
 def _named_by(endpoint: Callable[..., Any]) -> list[str]:
@@ -308,11 +308,11 @@ def _target(
     body: FeedbackBody | DetailedBody, trace_id: str | None, client_request_id: str | None
 ) -> Target:
     """The target of a body and a query, which may name it both."""
-    said = body.model_dump(include={"trace_id", "client_request_id"})
+    named = body.model_dump(include={"trace_id", "client_request_id"})
     for name, queried in (("trace_id", trace_id), ("client_request_id", client_request_id)):
-        if None not in (queried, said[name]) and queried != said[name]:
+        if None not in (queried, named[name]) and queried != named[name]:
             raise InvalidFeedback(f"The body's {name} and the query's are two different answers.")
-    return Target(said["trace_id"] or trace_id, said["client_request_id"] or client_request_id)
+    return Target(named["trace_id"] or trace_id, named["client_request_id"] or client_request_id)
 
 
 def _body(receipt: Receipt) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class _Strict(BaseModel):
 class _Targeted(_Strict):
     trace_id: StrictStr | None = Field(
         None,
-        description="The answer's trace, as the answer said it.",
+        description="The answer's trace, as the answer gave it.",
         examples=[_TRACE],
         json_schema_extra={"pattern": TRACE_ID_FORM},
     )

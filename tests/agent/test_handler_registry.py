@@ -37,17 +37,17 @@ def events_of_a_function(request: Json) -> Iterator[Json]:
     return iter([{"text": "Hello"}])
 
 
-def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
+def problems(caplog: pytest.LogCaptureFixture) -> list[str]:
     """What was logged, but for who may name the person: every start says that here."""
-    said = [record.getMessage() for record in caplog.records if "agent_feedback: " in record.msg]
-    return [sentence for sentence in said if "USER_ID_SOURCE" not in sentence]
+    logged = [record.getMessage() for record in caplog.records if "agent_feedback: " in record.msg]
+    return [sentence for sentence in logged if "USER_ID_SOURCE" not in sentence]
 
 
-async def complaints_at_start(app: FastAPI, caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What is said while the app starts."""
+async def problems_at_start(app: FastAPI, caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What is logged while the app starts."""
     caplog.clear()
     async with living(app):
-        return complaints(caplog)
+        return problems(caplog)
 
 
 async def test_a_whole_adoption_starts_in_silence(
@@ -55,10 +55,10 @@ async def test_a_whole_adoption_starts_in_silence(
 ) -> None:
     """Two decorated handlers, mounted, are nothing to talk about; nor is one alone."""
     both = hosts.app(UNTYPED, invoke=answer, stream=answer_in_events)
-    assert await complaints_at_start(both, caplog) == []
+    assert await problems_at_start(both, caplog) == []
     agent_server.server._invoke_function = agent_server.server._stream_function = None
     one = hosts.app(UNTYPED, stream=events_of_a_function)
-    assert await complaints_at_start(one, caplog) == []
+    assert await problems_at_start(one, caplog) == []
 
 
 async def test_a_handler_that_stayed_mlflows_own_is_named(
@@ -67,9 +67,9 @@ async def test_a_handler_that_stayed_mlflows_own_is_named(
     """One decorated handler beside one of MLflow's: the log says which line to change."""
     agent_server.invoke()(answer)
     app = hosts.app(UNTYPED, stream=answer_in_events)
-    (said,) = await complaints_at_start(app, caplog)
-    assert "replace @invoke() by @feedback.invoke" in said
-    assert "@feedback.stream" not in said
+    (problem,) = await problems_at_start(app, caplog)
+    assert "replace @invoke() by @feedback.invoke" in problem
+    assert "@feedback.stream" not in problem
 
 
 async def test_handlers_on_mlflows_decorators_are_named(
@@ -78,9 +78,9 @@ async def test_handlers_on_mlflows_decorators_are_named(
     """Nothing is decorated by us: both lines are named, and when there is nothing to do."""
     agent_server.invoke()(answer)
     agent_server.stream()(answer_in_events)
-    (said,) = await complaints_at_start(hosts.app(UNTYPED), caplog)
-    assert "replace @invoke() by @feedback.invoke and @stream() by @feedback.stream" in said
-    assert "feedback.turn(...)" in said
+    (problem,) = await problems_at_start(hosts.app(UNTYPED), caplog)
+    assert "replace @invoke() by @feedback.invoke and @stream() by @feedback.stream" in problem
+    assert "feedback.turn(...)" in problem
 
 
 async def test_a_host_with_routes_of_its_own_may_mount(
@@ -96,8 +96,8 @@ async def test_a_host_with_routes_of_its_own_may_mount(
             return {"trace_id": turn.trace_id}
 
     feedback.mount(app)
-    (said,) = await complaints_at_start(app, caplog)
-    assert "only answers given within feedback.turn(...) can be rated" in said
+    (problem,) = await problems_at_start(app, caplog)
+    assert "only answers given within feedback.turn(...) can be rated" in problem
     transport = httpx.ASGITransport(app)
     async with living(app), httpx.AsyncClient(transport=transport, base_url="http://t") as client:
         trace_id = (await client.post("/chat")).json()["trace_id"]
@@ -112,7 +112,7 @@ async def test_handlers_that_come_after_mount_count(
     feedback, app = hosts.feedback(), FastAPI()
     feedback.mount(app)
     feedback.invoke(answer)
-    assert await complaints_at_start(app, caplog) == []
+    assert await problems_at_start(app, caplog) == []
 
 
 def test_a_server_without_handlers_is_refused(hosts: Hosts) -> None:
@@ -132,19 +132,19 @@ def test_two_objects_are_refused(hosts: Hosts) -> None:
 async def test_two_objects_are_named_where_the_second_comes_late(
     hosts: Hosts, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Decorated after the mount, it is said at the start."""
+    """Decorated after the mount, it is logged at the start."""
     app = FastAPI()
     hosts.feedback().mount(app)
     hosts.feedback().invoke(answer)
-    (said,) = await complaints_at_start(app, caplog)
-    assert "another AgentFeedback object" in said
+    (problem,) = await problems_at_start(app, caplog)
+    assert "another AgentFeedback object" in problem
 
 
 async def test_swapped_decorators_are_named(hosts: Hosts, caplog: pytest.LogCaptureFixture) -> None:
     """The generator is where one answer is asked for, and the function where events are."""
     app = hosts.app(UNTYPED, invoke=answer_in_events, stream=answer)
-    (said,) = await complaints_at_start(app, caplog)
-    assert "may be swapped" in said
+    (problem,) = await problems_at_start(app, caplog)
+    assert "may be swapped" in problem
 
 
 @pytest.mark.parametrize("stream", [answer_in_events, events_of_a_function])
@@ -153,7 +153,7 @@ async def test_a_generator_may_answer_in_one_piece(
 ) -> None:
     """Where the stream handler gives events, nothing is swapped."""
     app = hosts.app(UNTYPED, invoke=answer_in_events, stream=stream)
-    assert await complaints_at_start(app, caplog) == []
+    assert await problems_at_start(app, caplog) == []
 
 
 def test_both_decorators_on_one_function_are_refused(feedback: AgentFeedback) -> None:
@@ -171,8 +171,8 @@ async def test_a_forgotten_mount_is_said_with_the_first_answer(
     async with httpx.AsyncClient(transport=transport, base_url="http://t") as client:
         for _ in range(2):
             assert (await client.post("/invocations", json={})).json() == {"text": "Hello"}
-    (said,) = complaints(caplog)
-    assert "feedback.mount(server)" in said
+    (problem,) = problems(caplog)
+    assert "feedback.mount(server)" in problem
 
 
 async def test_a_handler_called_by_an_evaluation_is_not_complained_of(
@@ -181,7 +181,7 @@ async def test_a_handler_called_by_an_evaluation_is_not_complained_of(
     """Outside a server there is nothing to mount on."""
     hosts.feedback().invoke(answer)
     assert await agent_server.get_invoke_function()({}) == {"text": "Hello"}
-    assert complaints(caplog) == []
+    assert problems(caplog) == []
 
 
 # -- routes that hide ours -------------------------------------------------------------------------
@@ -213,11 +213,11 @@ async def test_a_catch_all_route_that_hides_ours_is_named(
     """Added before the mount, it answers instead of us, which asking the app itself shows; added
     after it, it gets what is left, and there is nothing to say."""
     add: dict[str, Any] = {when: lambda server: catch_all(server.app, tmp_path)}
-    said = await complaints_at_start(hosts.app(UNTYPED, invoke=answer, **add), caplog)
+    found = await problems_at_start(hosts.app(UNTYPED, invoke=answer, **add), caplog)
     if when == "after_mount":
-        assert said == []
+        assert found == []
     else:
-        (sentence,) = said
+        (sentence,) = found
         assert "another route or middleware answers GET /feedback/settings" in sentence
         assert "call feedback.mount(server) before" in sentence
 
@@ -251,7 +251,7 @@ async def test_who_says_nothing_of_the_routes_is_not_blamed(
     """A middleware that lets nobody in, or fails, is no route that hides ours; the app starts."""
     app = hosts.app(UNTYPED, invoke=Script(UNTYPED, "ok").coroutine)
     app.add_middleware(Turnstile, status=status)
-    assert await complaints_at_start(app, caplog) == []
+    assert await problems_at_start(app, caplog) == []
 
 
 @pytest.fixture

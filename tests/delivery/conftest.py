@@ -40,13 +40,13 @@ def open_traces() -> set[str]:
 
 
 @pytest.fixture
-def delivery(
+def dispatcher(
     queue: DeliveryQueue,
     store: FakeStore,
     open_traces: set[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Dispatcher]:
-    """Give a delivery that has not started, and whose pauses are short."""
+    """Give a dispatcher that has not started, and whose pauses are short."""
     monkeypatch.setattr(availability, "_PROBE_SECONDS", 0.1)
     monkeypatch.setattr(row_state, "UNSETTLED_MS", 500)
     monkeypatch.setattr(row_state, "RECHECK_MS", 300)

@@ -7,7 +7,7 @@ from agent_feedback.delivery.availability import Availability
 
 
 class Mlflow:
-    """Answers or not, and counts how often it is asked and said to be back."""
+    """Answers or not, and counts how often it is asked, and how often it came back."""
 
     def __init__(self) -> None:
         self.answers = True
@@ -31,8 +31,8 @@ def test_a_server_that_answers_is_asked_once() -> None:
     assert mlflow.known.is_open
 
 
-def test_an_outage_is_probed_and_its_end_is_told() -> None:
-    """While it is away every look is a probe; the first answer is its return."""
+def test_an_outage_is_probed_until_its_end() -> None:
+    """While it is away every call is a probe; the first answer is its return."""
     mlflow = Mlflow()
     mlflow.known.seconds_to_wait()
     mlflow.known.doubt()
@@ -57,7 +57,7 @@ def test_a_doubt_that_was_none_is_no_return() -> None:
 
 
 def test_a_busy_server_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What it asked for is waited, the longest wish counts, and then it is open again."""
+    """Nothing is attempted for as long as it asked for, at the longest; then again."""
     now = [100.0]
     monkeypatch.setattr("agent_feedback.delivery.availability.time.monotonic", lambda: now[0])
     mlflow = Mlflow()

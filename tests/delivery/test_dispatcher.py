@@ -1,24 +1,24 @@
-"""Delivery: whatever happens on the way, MLflow ends up with what the ledger says, once."""
+"""The dispatcher: whatever happens on the way, MLflow ends up with what the ledger says, once."""
 
 import logging
 import time
-from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 
 import pytest
 
 from agent_feedback.delivery import attempt, row_state
-from agent_feedback.delivery.attempt import Delivered
 from agent_feedback.delivery.dispatcher import Dispatcher
-from agent_feedback.delivery.waiters import Waiters
+from agent_feedback.delivery.waiters import Delivered
 from agent_feedback.ledger.ledger import Ledger
-from agent_feedback.ledger.queue import DeliveryQueue, new_lease
+from agent_feedback.ledger.queue import DeliveryQueue
 from agent_feedback.ledger.statistics import delivery_statistics
 from agent_feedback.mlflow_client.failures import Failure
 from agent_feedback.model import Content, Rating, RatingKey
+from agent_feedback.ratings.transitions import Transition
+from agent_feedback.service.changes import Changes
 from tests.support.assessments import FakeStore, assessment, mark
-from tests.support.ledgers import KEY, assessment_named, become, flipped, keys
+from tests.support.ledgers import KEY, assessment_named, becomes, flipped, keys
 from tests.support.ledgers import rated as rated_at
 from tests.support.rating import eventually
 
@@ -28,10 +28,18 @@ def rated(ledger: Ledger, *rated_keys: RatingKey) -> list[Rating]:
     return rated_at(ledger, *rated_keys, changed_at=int(time.time() * 1000))
 
 
-def expect(delivery: Dispatcher, ratings: Sequence[Rating]) -> list[Future[Delivered]]:
-    """Wait for these ratings."""
-    begun = delivery.waiters.begin([rating.key for rating in ratings])
-    return [delivery.waiters.of(begun[each.key], each.revision) for each in ratings]
+def first_rating(_: Rating | None) -> Rating:
+    """Rate for the first time, as of now."""
+    return replace(flipped(None), changed_at=int(time.time() * 1000))
+
+
+def change(ledger: Ledger, dispatcher: Dispatcher, transition: Transition) -> Future[Delivered]:
+    """Change the one rating of a test, as the service does; returns what to wait for."""
+    changes = Changes(dispatcher.waiters, None)
+    ledger.ratings.change(changes.observed({KEY: transition}))
+    dispatcher.wake()
+    (stored,) = changes.awaited
+    return stored
 
 
 def state_of(ledger: Ledger) -> Rating:
@@ -41,7 +49,7 @@ def state_of(ledger: Ledger) -> Rating:
 
 
 def settled(queue: DeliveryQueue, *, within: float = 5.0) -> bool:
-    """Wait until nothing is left to deliver, not even a last look."""
+    """Wait until nothing is left to deliver, not even one more fetch."""
     return eventually(queue.seconds_until_due, lambda wait: wait is None, within=within) is None
 
 
@@ -51,36 +59,36 @@ def withdrawn(old: Rating | None) -> Rating:
     return replace(old, content=Content(), withdrawn=True, revision=old.revision + 1)
 
 
-def test_a_rating_lands_by_itself(
-    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Dispatcher
+def test_a_rating_is_delivered_by_itself(
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, dispatcher: Dispatcher
 ) -> None:
     """What an earlier process left in the ledger is delivered after the start, once."""
     (rating,) = rated(ledger)
-    delivery.start()
-    delivery.start()
+    dispatcher.start()
+    dispatcher.start()
     assert settled(queue)
     assert store.held() == {rating.assessment_id: True}
     assert store.calls == ["fetch", "create", "fetch"]
 
 
-def test_a_receipt_comes_when_mlflow_has_it(
-    ledger: Ledger, store: FakeStore, delivery: Dispatcher
+def test_a_waiter_is_told_once_mlflow_has_it(
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, dispatcher: Dispatcher
 ) -> None:
-    """Handed over with its change, a rating is delivered at once, and who waits is told its id."""
-    lease = new_lease()
-    (rating,) = ledger.ratings.change({KEY: flipped}, lease=lease)
-    (receipt,) = expect(delivery, [rating])
-    delivery.deliver_now(lease)
-    delivered = receipt.result(60)
-    assert (delivered.revision, delivered.assessment_id) == (1, rating.assessment_id)
-    assert not delivered.adopted
+    """Also where the delivery is over before anybody asks what there is to wait for."""
+    dispatcher.start()
+    changes = Changes(dispatcher.waiters, None)
+    (rating,) = ledger.ratings.change(changes.observed({KEY: first_rating}))
+    dispatcher.wake()
+    assert settled(queue)
+    (stored,) = changes.awaited
+    assert stored.result(60) == Delivered(1, rating.assessment_id)
     assert store.held() == {rating.assessment_id: True}
 
 
-def test_what_is_due_together_is_looked_at_together(
-    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Dispatcher
+def test_what_is_due_together_is_fetched_together(
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, dispatcher: Dispatcher
 ) -> None:
-    """One question serves several traces; what it leaves out is looked at by itself."""
+    """One request serves several traces; what it leaves out is fetched by itself."""
     late, *others = keys(16)
     store.traces = {key.trace_id: {} for key in others}
 
@@ -90,7 +98,7 @@ def test_what_is_due_together_is_looked_at_together(
 
     store.meanwhile = appear
     rated(ledger, late, *others)
-    delivery.start()
+    dispatcher.start()
     eventually(lambda: len(store.traces) == 16 and all(list(store.traces.values())), bool)
     assert [list(store.held(key.trace_id).values()) for key in (late, *others)] == [[True]] * 16
     assert store.calls.count("fetch_many") >= 4
@@ -98,54 +106,17 @@ def test_what_is_due_together_is_looked_at_together(
     assert settled(queue)
 
 
-def test_what_was_seen_grows_old(
-    ledger: Ledger, store: FakeStore, delivery: Dispatcher, monkeypatch: pytest.MonkeyPatch
+def test_what_was_fetched_together_grows_old(
+    ledger: Ledger, store: FakeStore, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What one question told is used for a moment only: later, each trace is looked at again."""
+    """It is used for a moment only: later, each trace is fetched again."""
     monkeypatch.setattr(attempt, "_FRESH_SECONDS", 0.0)
     store.traces = {key.trace_id: {} for key in keys(8)}
     rated(ledger, *keys(8))
-    delivery.start()
+    dispatcher.start()
     eventually(lambda: all(store.traces.values()), bool)
     assert store.calls.count("fetch_many") >= 4
     assert store.calls.count("fetch") >= 8
-
-
-def test_a_later_revision_answers_for_an_earlier_one(ledger: Ledger, delivery: Dispatcher) -> None:
-    """Who waits for a revision that was overtaken is told of the one that overtook it."""
-    first = rated(ledger)
-    second = ledger.ratings.change({KEY: flipped})
-    receipts = [*expect(delivery, first), *expect(delivery, second)]
-    delivery.start()
-    assert [receipt.result(60).revision for receipt in receipts] == [2, 2]
-
-
-def test_nobody_is_told_who_stopped_waiting(ledger: Ledger, delivery: Dispatcher) -> None:
-    """Who is forgotten is not told, and not kept."""
-    (rating,) = rated(ledger)
-    begun = delivery.waiters.begin([KEY])
-    stored = delivery.waiters.of(begun[KEY], rating.revision)
-    delivery.waiters.forget(begun.values())
-    assert len(delivery.waiters) == 0
-    delivery.waiters.fulfil(KEY, Delivered(rating.revision, rating.assessment_id))
-    assert not stored.done()
-
-
-def test_a_delivery_between_change_and_waiting_is_heard() -> None:
-    """A revision that another request's worker stores before this one waits for it is told of."""
-    expectations = Waiters()
-    begun = expectations.begin([KEY])
-    expectations.fulfil(KEY, Delivered(1, "a-1"))
-    expectations.fulfil(KEY, Delivered(2, "a-1"))
-    assert expectations.of(begun[KEY], 2).result(0) == Delivered(2, "a-1")
-    assert len(expectations) == 0
-    begun = expectations.begin([KEY])
-    expectations.fulfil(KEY, Delivered(2, "a-1"))
-    waiting = expectations.of(begun[KEY], 3)
-    assert not waiting.done()
-    expectations.fulfil(KEY, Delivered(3, "a-1"))
-    assert waiting.result(0) == Delivered(3, "a-1")
-    assert len(expectations) == 0
 
 
 @pytest.mark.parametrize("replaces_ids", [False, True])
@@ -155,7 +126,7 @@ def test_a_create_that_failed_is_not_doubled(
     ledger: Ledger,
     queue: DeliveryQueue,
     store: FakeStore,
-    delivery: Dispatcher,
+    dispatcher: Dispatcher,
     replaces_ids: bool,
     done: bool,
     failure: Failure,
@@ -164,12 +135,12 @@ def test_a_create_that_failed_is_not_doubled(
     store.replaces_ids = replaces_ids
     store.fails = [("create", failure, done)]
     rated(ledger)
-    delivery.start()
+    dispatcher.start()
     assert settled(queue)
     assert list(store.held().values()) == [True]
     assert state_of(ledger).public_id in store.held()
     ledger.ratings.change({KEY: flipped})
-    delivery.wake()
+    dispatcher.wake()
     assert settled(queue)
     assert list(store.held().values()) == [False]
 
@@ -178,7 +149,7 @@ def test_a_late_create_is_cleaned_up(
     ledger: Ledger,
     queue: DeliveryQueue,
     store: FakeStore,
-    delivery: Dispatcher,
+    dispatcher: Dispatcher,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An attempt that takes effect after the next one succeeded leaves no second assessment."""
@@ -186,7 +157,7 @@ def test_a_late_create_is_cleaned_up(
     store.replaces_ids = True
     store.fails = [("create", Failure.UNKNOWN, False)]
     rated(ledger)
-    delivery.start()
+    dispatcher.start()
     assert eventually(lambda: store.calls.count("create"), lambda made: made == 2) == 2
     store.traces[KEY.trace_id]["x-late"] = assessment("x-late", metadata=mark())
     assert settled(queue)
@@ -194,42 +165,39 @@ def test_a_late_create_is_cleaned_up(
 
 
 def test_a_store_that_replaces_ids_is_no_adoption(
-    ledger: Ledger, store: FakeStore, delivery: Dispatcher
+    ledger: Ledger, store: FakeStore, dispatcher: Dispatcher
 ) -> None:
     """A new rating is new, whatever the store calls it; change and withdrawal find it."""
     store.replaces_ids = True
-    (receipt,) = expect(delivery, rated(ledger))
-    delivery.start()
-    delivered = receipt.result(60)
+    stored = change(ledger, dispatcher, first_rating)
+    dispatcher.start()
+    delivered = stored.result(60)
     assert not delivered.adopted
     assert [delivered.assessment_id] == list(store.held())
-    (receipt,) = expect(delivery, ledger.ratings.change({KEY: flipped}))
-    delivery.wake()
-    assert receipt.result(60).assessment_id == delivered.assessment_id
+    changed = change(ledger, dispatcher, flipped).result(60)
+    assert changed.assessment_id == delivered.assessment_id
     assert store.held() == {delivered.assessment_id: False}
-    (receipt,) = expect(delivery, ledger.ratings.change({KEY: withdrawn}))
-    delivery.wake()
-    receipt.result(60)
+    change(ledger, dispatcher, withdrawn).result(60)
     assert store.held() == {}
 
 
 def test_what_the_person_made_elsewhere_is_adopted(
-    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Dispatcher
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, dispatcher: Dispatcher
 ) -> None:
     """An assessment by another path is changed in place, and its id is the one to show."""
     store.traces[KEY.trace_id]["a-elsewhere"] = assessment("a-elsewhere", False)
-    (receipt,) = expect(delivery, rated(ledger))
-    delivery.start()
-    assert receipt.result(60).adopted
+    stored = change(ledger, dispatcher, first_rating)
+    dispatcher.start()
+    assert stored.result(60) == Delivered(1, "a-elsewhere", adopted=True)
     assert settled(queue)
     assert store.held() == {"a-elsewhere": True}
     assert state_of(ledger).public_id == "a-elsewhere"
 
 
 def test_a_change_during_a_delivery_is_delivered_too(
-    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Dispatcher
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, dispatcher: Dispatcher
 ) -> None:
-    """The last word stands, also when it comes while the first is being written."""
+    """The last change stands, also when it comes while the first is being written."""
 
     def change_once(call: str) -> None:
         if call == "create":
@@ -238,17 +206,17 @@ def test_a_change_during_a_delivery_is_delivered_too(
 
     store.meanwhile = change_once
     rated(ledger)
-    delivery.start()
+    dispatcher.start()
     assert settled(queue)
     assert list(store.held().values()) == [False]
 
 
-def test_an_assessment_that_vanished_is_made_afresh(
-    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Dispatcher
+def test_an_assessment_that_vanished_is_created_again(
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, dispatcher: Dispatcher
 ) -> None:
-    """What somebody deleted between our look and our change is written again."""
+    """What somebody deleted between our fetch and our change is written again."""
     rated(ledger)
-    delivery.start()
+    dispatcher.start()
     assert settled(queue)
 
     def vanish(call: str) -> None:
@@ -258,13 +226,13 @@ def test_an_assessment_that_vanished_is_made_afresh(
 
     store.meanwhile = vanish
     ledger.ratings.change({KEY: flipped})
-    delivery.wake()
+    dispatcher.wake()
     assert settled(queue)
     assert list(store.held().values()) == [False]
 
 
 def pause_of(queue: DeliveryQueue) -> float:
-    """Say how long delivery leaves a rating alone, once an attempt has ended."""
+    """Return how long a rating is left alone, once an attempt has ended."""
     pauses = eventually(
         lambda: [wait for wait in (queue.seconds_until_due(),) if wait is not None and wait < 5],
         bool,
@@ -273,13 +241,13 @@ def pause_of(queue: DeliveryQueue) -> float:
 
 
 def test_a_trace_that_is_not_stored_yet_is_waited_for(
-    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Dispatcher
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, dispatcher: Dispatcher
 ) -> None:
-    """A rating lands soon after its trace does."""
+    """A rating is stored soon after its trace is."""
     del store.traces[KEY.trace_id]
     rated(ledger)
-    delivery.start()
-    eventually(lambda: store.calls.count("fetch"), lambda looks: looks >= 2)
+    dispatcher.start()
+    eventually(lambda: store.calls.count("fetch"), lambda fetches: fetches >= 2)
     assert pause_of(queue) <= 1.0
     store.traces[KEY.trace_id] = {}
     assert settled(queue)
@@ -287,13 +255,13 @@ def test_a_trace_that_is_not_stored_yet_is_waited_for(
 
 
 def test_half_a_trace_is_waited_for(
-    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Dispatcher
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, dispatcher: Dispatcher
 ) -> None:
     """While MLflow has the spans and not yet the rest, nothing is attached to it."""
     store.is_whole = False
     rated(ledger)
-    delivery.start()
-    assert eventually(lambda: store.calls.count("fetch"), lambda looks: looks >= 2)
+    dispatcher.start()
+    assert eventually(lambda: store.calls.count("fetch"), lambda fetches: fetches >= 2)
     assert store.held() == {}
     store.is_whole = True
     assert settled(queue)
@@ -304,18 +272,18 @@ def test_an_open_trace_is_not_rated(
     ledger: Ledger,
     queue: DeliveryQueue,
     store: FakeStore,
-    delivery: Dispatcher,
+    dispatcher: Dispatcher,
     open_traces: set[str],
 ) -> None:
-    """MLflow hears nothing while the turn runs; afterwards the rating lands without a penalty."""
+    """MLflow gets no request while the turn runs; then the rating is stored without a penalty."""
     open_traces.add(KEY.trace_id)
     del store.traces[KEY.trace_id]
     rated(ledger)
-    delivery.start()
+    dispatcher.start()
     time.sleep(1.5)
     assert store.calls == []
     open_traces.clear()
-    delivery.wake()
+    dispatcher.wake()
     assert eventually(lambda: store.calls, bool)
     assert pause_of(queue) <= 1.5
     store.traces[KEY.trace_id] = {}
@@ -323,22 +291,22 @@ def test_an_open_trace_is_not_rated(
 
 
 def test_ten_clicks_in_an_outage_become_one_write(
-    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Dispatcher
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, dispatcher: Dispatcher
 ) -> None:
-    """While MLflow is away it is only asked whether it is back; then it gets the last word."""
+    """While MLflow is away it is only asked whether it is back; then it gets the last change."""
     store.away = True
     rated(ledger)
-    delivery.start()
-    assert eventually(lambda: delivery.is_away, bool)
+    dispatcher.start()
+    assert eventually(lambda: dispatcher.is_away, bool)
     for _ in range(10):
         ledger.ratings.change({KEY: flipped})
-        delivery.wake()
+        dispatcher.wake()
     calls = len(store.calls)
     time.sleep(0.5)
     assert len(store.calls) == calls
     store.away = False
     assert settled(queue)
-    assert not delivery.is_away
+    assert not dispatcher.is_away
     assert store.calls.count("create") == 1
     assert list(store.held().values()) == [True]
 
@@ -350,20 +318,20 @@ def test_what_cannot_be_delivered_is_kept(
     ledger: Ledger,
     queue: DeliveryQueue,
     store: FakeStore,
-    delivery: Dispatcher,
+    dispatcher: Dispatcher,
     caplog: pytest.LogCaptureFixture,
     failure: Failure,
     undeliverable: int,
 ) -> None:
-    """The status counts it, the log does not say whose it is, and it is not tried all the time."""
+    """It is counted, it is not tried all the time, and the log does not name its person."""
     caplog.set_level(logging.DEBUG, logger="agent_feedback")
     store.fails = [("create", failure, False)]
     rated(ledger)
-    delivery.start()
+    dispatcher.start()
     status = eventually(
         lambda: delivery_statistics(ledger),
-        # Counts and errors are two questions: the ledger may change between them.
-        lambda seen: seen.last_error is not None and seen.undeliverable == undeliverable,
+        # Counts and errors are two queries: the ledger may change between them.
+        lambda found: found.last_error is not None and found.undeliverable == undeliverable,
     )
     assert (status.undeliverable, status.last_error) == (undeliverable, failure.name)
     time.sleep(0.3)
@@ -372,14 +340,15 @@ def test_what_cannot_be_delivered_is_kept(
 
 
 def test_another_replicas_newer_rating_stands(
-    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Dispatcher
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, dispatcher: Dispatcher
 ) -> None:
-    """Where the person rated later through another ledger, ours takes that value over."""
+    """Where the person rated later through another ledger, ours takes on that value."""
     now = int(time.time() * 1000)
     theirs = assessment("a-theirs", False, metadata=mark(now, ledger="ledger-2"))
     store.traces[KEY.trace_id]["a-theirs"] = theirs
-    rated_at(ledger, changed_at=now - 1000)
-    delivery.start()
+    stored = change(ledger, dispatcher, lambda _: replace(flipped(None), changed_at=now - 1000))
+    dispatcher.start()
+    assert stored.result(60) == Delivered(1, "a-theirs")
     assert settled(queue)
     assert store.held() == {"a-theirs": False}
     assert state_of(ledger).content == Content(False)
@@ -387,19 +356,19 @@ def test_another_replicas_newer_rating_stands(
 
 
 def test_a_stop_leaves_the_rest_for_the_next_start(
-    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, delivery: Dispatcher
+    ledger: Ledger, queue: DeliveryQueue, store: FakeStore, dispatcher: Dispatcher
 ) -> None:
     """What was under way is finished, nothing is lost, and every start delivers at full width."""
     store.traces = {key.trace_id: {} for key in keys(40)}
     store.delay_seconds = 0.05
     rated(ledger, *keys(40))
     for _ in range(4):
-        delivery.start()
+        dispatcher.start()
         eventually(lambda: store.calls, bool)
-        delivery.stop()
+        dispatcher.stop()
     store.delay_seconds = 0.0
-    ledger.ratings.change({key: become(_later(key.trace_id)) for key in keys(40)})
-    delivery.start()
+    ledger.ratings.change({key: becomes(_later(key.trace_id)) for key in keys(40)})
+    dispatcher.start()
     done = eventually(
         lambda: delivery_statistics(ledger), lambda status: status.pending == 0, within=30
     )
@@ -412,16 +381,16 @@ def _later(trace_id: str) -> Rating:
     return Rating(key, Content(False), assessment_named(key), revision=2, changed_at=2)
 
 
-def test_a_deletion_that_was_only_said_to_be_done_is_noticed(
+def test_a_deletion_that_was_answered_and_not_done_is_noticed(
     ledger: Ledger,
     queue: DeliveryQueue,
     store: FakeStore,
-    delivery: Dispatcher,
+    dispatcher: Dispatcher,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """MLflow's answer to a deletion is an empty one: whatever gave it, somebody looks again."""
+    """Anything may have given the empty answer to a deletion: the trace is fetched again."""
     rated(ledger)
-    delivery.start()
+    dispatcher.start()
     assert settled(queue)
     deletes: list[str] = []
     delete = store.delete
@@ -433,7 +402,7 @@ def test_a_deletion_that_was_only_said_to_be_done_is_noticed(
 
     monkeypatch.setattr(store, "delete", delete_the_second_time)
     ledger.ratings.change({KEY: withdrawn})
-    delivery.wake()
+    dispatcher.wake()
     assert settled(queue, within=60)
     assert store.held() == {}
     assert len(deletes) == 2

@@ -1,56 +1,20 @@
-"""What to do to MLflow, and when to try again: tables of decisions."""
+"""What to do to MLflow so that a trace holds a rating: a table of decisions."""
 
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from agent_feedback.assessment_format import LEDGER_KEY
-from agent_feedback.delivery.plan import Plan, Retry, after_failure, is_mine, plan
-from agent_feedback.mlflow_client.failures import Failure, StoreError
-from agent_feedback.model import ANONYMOUS, CORRECTION, Assessment, Content, Rating, RatingKey
+from agent_feedback.delivery.plan import Plan, plan
+from agent_feedback.model import Assessment, Content, Rating
 from tests.support.assessments import OURS, assessment, mark, trace
 from tests.support.ledgers import KEY
 
 NOW = 1_000_000
 WANTED = Rating(KEY, Content(True), "a-ours", changed_at=NOW)
 WITHDRAWN = replace(WANTED, content=Content(), withdrawn=True)
-CORRECTED = RatingKey(KEY.trace_id, KEY.person, CORRECTION)
-NOBODYS = replace(KEY, person=ANONYMOUS)
 
-MINE: list[tuple[bool, RatingKey, dict[str, Any]]] = [
-    (True, KEY, {}),
-    (True, KEY, {"source_id": "Ann@Example.COM"}),
-    (True, KEY, {"metadata": mark()}),
-    (True, replace(KEY, person="Ann"), {"source_id": "Ann"}),
-    (False, replace(KEY, person="Ann"), {"source_id": "ann"}),
-    (False, replace(KEY, person="straße@example.com"), {"source_id": "strasse@example.com"}),
-    (True, KEY, {"valid": False}),
-    (False, KEY, {"source_id": "bob@example.com"}),
-    (False, KEY, {"source_type": "LLM_JUDGE"}),
-    (False, KEY, {"source_type": "CODE"}),
-    (False, KEY, {"name": "user_accuracy"}),
-    (False, KEY, {"kind": "expectation"}),
-    (False, KEY, {"on_trace": False}),
-    (False, CORRECTED, {"name": CORRECTION, "kind": "expectation"}),
-    (True, CORRECTED, {"name": CORRECTION, "kind": "expectation", "metadata": mark()}),
-    (False, CORRECTED, {"name": CORRECTION, "metadata": mark()}),
-    (False, NOBODYS, {"source_id": ANONYMOUS}),
-    (True, NOBODYS, {"source_id": ANONYMOUS, "metadata": mark()}),
-    (False, replace(KEY, person="default"), {"source_id": "default"}),
-    (True, replace(KEY, person="default"), {"source_id": "default", "metadata": mark()}),
-]
-
-
-@pytest.mark.parametrize(("mine", "key", "said"), MINE)
-def test_only_a_persons_own_rating_is_theirs(
-    mine: bool, key: RatingKey, said: dict[str, Any]
-) -> None:
-    """Same person, type and name, on the trace itself; shared names and corrections by our mark."""
-    assert is_mine(assessment(**said), key) is mine
-
-
-SAID = assessment("a-ours", metadata=mark(NOW))
+STORED = assessment("a-ours", metadata=mark(NOW))
 OTHER_PATH = assessment("a-other", False, created_at=5, updated_at=5)
 HIDDEN = assessment("a-hidden", False, valid=False, created_at=2, updated_at=9)
 FOREIGN = assessment("a-foreign", False, metadata=mark(NOW + 1, ledger="ledger-2"), created_at=7)
@@ -59,31 +23,31 @@ EXPERT = assessment("a-expert", source_type="LLM_JUDGE")
 PLANS: dict[str, tuple[Rating, list[Assessment], Plan]] = {
     "nothing there": (WANTED, [], Plan(create=True)),
     "only other people's": (WANTED, [EXPERT], Plan(create=True)),
-    "said already": (WANTED, [SAID], Plan(keep="a-ours")),
-    "says something else": (
+    "stored already": (WANTED, [STORED], Plan(keep="a-ours")),
+    "another value": (
         WANTED,
-        [replace(SAID, content=Content(False))],
+        [replace(STORED, content=Content(False))],
         Plan(keep="a-ours", update=True),
     ),
-    "says it with an old rationale": (
+    "an old rationale": (
         WANTED,
-        [replace(SAID, content=Content(True, "because"))],
+        [replace(STORED, content=Content(True, "because"))],
         Plan(keep="a-ours", update=True),
     ),
-    "says it, but earlier": (
+    "the same, but of an earlier change": (
         WANTED,
-        [replace(SAID, metadata=mark(1))],
+        [replace(STORED, metadata=mark(1))],
         Plan(keep="a-ours", update=True),
     ),
     "made by another path": (WANTED, [OTHER_PATH], Plan(keep="a-other", update=True)),
     "ours beside another path's": (
         WANTED,
-        [OTHER_PATH, SAID],
+        [OTHER_PATH, STORED],
         Plan(delete=("a-other",), keep="a-ours"),
     ),
     "MLflow's id wins over the first": (
         replace(WANTED, store_id="a-other"),
-        [SAID, OTHER_PATH],
+        [STORED, OTHER_PATH],
         Plan(delete=("a-ours",), keep="a-other", update=True),
     ),
     "an id that is gone": (
@@ -113,9 +77,9 @@ PLANS: dict[str, tuple[Rating, list[Assessment], Plan]] = {
         [OTHER_PATH],
         Plan(delete=("a-other",), create=True),
     ),
-    "rated again, and that arrived": (
+    "rated again, and that is stored": (
         replace(WANTED, clear_first=True),
-        [OTHER_PATH, SAID],
+        [OTHER_PATH, STORED],
         Plan(delete=("a-other",), keep="a-ours"),
     ),
 }
@@ -149,7 +113,7 @@ YIELDS: dict[str, tuple[Assessment, bool]] = {
 def test_only_a_newer_rating_of_another_ledger_wins(
     rating: Rating, found: Assessment, yields: bool
 ) -> None:
-    """The newest word of the person stands, whichever replica heard it; clocks are not trusted."""
+    """The person's newest rating stands, whichever replica wrote it; clocks are not trusted."""
     made = plan(
         rating,
         trace(OTHER_PATH, found),
@@ -159,50 +123,3 @@ def test_only_a_newer_rating_of_another_ledger_wins(
     assert made.yield_to is (found if yields else None)
     if yields:
         assert made == Plan(delete=("a-other",), yield_to=found, contested=True)
-
-
-DAY_MS = 86_400_000
-
-
-@pytest.mark.parametrize(
-    ("failure", "attempts", "age_ms", "refused_ms", "jitter", "retry"),
-    [
-        (Failure.NOT_FOUND, 0, 0, 0, 0.0, Retry(0.3, refused=True)),
-        (Failure.NOT_FOUND, 50, 14_999, 0, 1.0, Retry(0.5, refused=True)),
-        (Failure.NOT_FOUND, 0, 15_000, 15_000, 0.5, Retry(0.5, refused=True)),
-        (Failure.NOT_FOUND, 99, 60_000, 60_000, 0.5, Retry(60.0, refused=True)),
-        (Failure.NOT_FOUND, 99, DAY_MS, DAY_MS + 1, 0.5, Retry(None)),
-        # A day of outage is no day of MLflow's saying no.
-        (Failure.NOT_FOUND, 99, 9 * DAY_MS, 0, 0.5, Retry(60.0, refused=True)),
-        (Failure.REFUSED, 0, 0, 0, 0.0, Retry(300.0, refused=True)),
-        (Failure.REFUSED, 9, 9 * DAY_MS, DAY_MS, 1.0, Retry(330.0, refused=True)),
-        (Failure.REFUSED, 0, DAY_MS, DAY_MS + 1, 0.0, Retry(None)),
-        (Failure.IMPOSSIBLE, 0, 0, 0, 0.0, Retry(None)),
-        (Failure.BUSY, 0, 0, 0, 0.5, Retry(0.5)),
-        (Failure.BUSY, 3, 0, 0, 0.5, Retry(4.0)),
-        (Failure.LOCKED_OUT, 10_000, 9 * DAY_MS, 9 * DAY_MS, 0.5, Retry(60.0)),
-        (Failure.UNKNOWN, 1, 0, 0, 0.5, Retry(1.0, unsettled=True)),
-        (Failure.UNKNOWN, 99, 9 * DAY_MS, 9 * DAY_MS, 0.5, Retry(60.0, unsettled=True)),
-    ],
-)
-def test_a_failure_decides_when_to_try_again(
-    failure: Failure, attempts: int, age_ms: int, refused_ms: int, jitter: float, retry: Retry
-) -> None:
-    """Soon in the export gap, ever later in an outage, never where it cannot work."""
-    decided = after_failure(
-        StoreError(failure, "X"),
-        attempts=attempts,
-        age_ms=age_ms,
-        refused_ms=refused_ms,
-        jitter=jitter,
-    )
-    assert (decided.unsettled, decided.refused) == (retry.unsettled, retry.refused)
-    assert decided.seconds == (None if retry.seconds is None else pytest.approx(retry.seconds))
-
-
-@pytest.mark.parametrize(("asked_for", "waits"), [(30.0, 30.0), (0.1, 0.5)])
-def test_who_asks_for_patience_gets_it(asked_for: float, waits: float) -> None:
-    """``Retry-After`` lengthens a pause, and never shortens it."""
-    busy = StoreError(Failure.BUSY, "X", retry_after=asked_for)
-    decided = after_failure(busy, attempts=0, age_ms=0, refused_ms=0, jitter=0.5)
-    assert decided.seconds == pytest.approx(waits)

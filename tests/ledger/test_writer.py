@@ -93,8 +93,10 @@ def occupied(writer: Writer) -> Iterator[None]:
     for _ in range(threads):
         writer.submit(wait)
     all_busy.wait(60)
-    yield
-    free.set()
+    try:
+        yield
+    finally:
+        free.set()
 
 
 def refuse(connection: Connection) -> None:
@@ -211,9 +213,9 @@ def test_writes_run_at_the_same_time(direct: DirectWriter) -> None:
     """Each is a transaction of its own, on a connection of its own."""
     both_run = threading.Barrier(2)
 
-    def transaction(connection: Connection) -> int | None:
+    def transaction(connection: Connection) -> int:
         both_run.wait(60)
-        return connection.scalar(text("SELECT pg_backend_pid()"))
+        return int(connection.scalar(text("SELECT pg_backend_pid()")))
 
     one, other = direct.submit(transaction), direct.submit(transaction)
     assert one.result(60) != other.result(60)
