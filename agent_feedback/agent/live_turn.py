@@ -54,6 +54,7 @@ class LiveTurn:
         if self._look_up is None or self.turn.asker is not None:
             return
         with self._guard.protect("looking up who asks"):
+            # Shielded: others may be waiting for the same token's answer.
             answer = asyncio.wrap_future(self._look_up)
             await asyncio.wait_for(asyncio.shield(answer), DEADLINE_SECONDS)
 
@@ -86,6 +87,8 @@ class LiveTurn:
             self._end(TurnState.OK)
 
     def _end(self, state: TurnState) -> None:
+        # A client that seemed to have left can be followed by the handler's own end, which is the
+        # better word: the state may change once more, and what ended is told only once.
         is_first = self.turn.state is TurnState.OPEN
         if self._look_up is not None and self.turn.asker is None:
             if self._look_up.done():

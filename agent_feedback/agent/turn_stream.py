@@ -86,6 +86,7 @@ class TurnStream:
         events = closing_events(self.turn, self._own_done, error=error, sequence_number=number)
         if self._adapter.sends_closing_events:
             return events
+        # As events of the handler they would become part of the trace's output.
         self._context.close_stream_with(events)
         return []
 

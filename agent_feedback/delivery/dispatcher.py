@@ -42,10 +42,13 @@ from agent_feedback.threads import DaemonThreads
 logger = logging.getLogger(__name__)
 
 _WORKERS = 4
-_TOGETHER = 8
+_MAX_PER_BATCH = 8
+# Another replica's ratings become due without anybody waking this process: it asks that often.
 _IDLE_SECONDS = 5.0
+# How soon a rating of a trace that is still being written is tried again.
 _OPEN_TURN_SECONDS = 0.3
 _LAST_ATTEMPTS_SECONDS = 1.5
+_FIRST_PURGE_SECONDS = 60.0
 _PURGE_SECONDS = 600.0
 
 
@@ -84,7 +87,7 @@ class Dispatcher:
         self._dispatcher: threading.Thread | None = None
         self._lock = threading.Lock()
         self._under_way = 0
-        self._next_purge = time.monotonic() + 60.0
+        self._next_purge = time.monotonic() + _FIRST_PURGE_SECONDS
 
     @property
     def is_away(self) -> bool:
@@ -120,7 +123,7 @@ class Dispatcher:
         self._wake.set()
         deadline = time.monotonic() + _LAST_ATTEMPTS_SECONDS
         self._dispatcher.join(_LAST_ATTEMPTS_SECONDS)
-        # What has not begun gives its lease back.
+        # Batches that have not begun see that it is stopping, and give their leases back.
         self._workers.close(max(0.0, deadline - time.monotonic()))
         self._dispatcher = None
 
@@ -147,6 +150,8 @@ class Dispatcher:
         self._purge_sometimes()
         if pause := self._mlflow.seconds_to_wait():
             return pause
+        # Claim only what a worker can begin now: a claim's lease runs while it waits, and another
+        # replica could have delivered it.
         free = 0
         while self._room.acquire(blocking=False):
             free += 1
@@ -154,7 +159,7 @@ class Dispatcher:
             return _IDLE_SECONDS
         batches: list[list[Claim]] = []
         try:
-            claims = self._queue.claim(free * _TOGETHER)
+            claims = self._queue.claim(free * _MAX_PER_BATCH)
             batches = [claims[start::free] for start in range(min(free, len(claims)))]
         finally:
             for _ in range(free - len(batches)):
@@ -205,6 +210,7 @@ class Dispatcher:
         try:
             outcome = self._outcome(claim, fetched)
             self._queue.update(claim, lambda row, now: next_row(row, claim, outcome, now))
+            # Only now: whoever is told may ask at once, and the ledger must say the same.
             if isinstance(outcome, (Stored, Superseded)):
                 self.waiters.resolve(claim.rating.key, _delivered(claim, outcome))
         except Unavailable:
@@ -220,6 +226,7 @@ class Dispatcher:
     def _outcome(self, claim: Claim, fetched: Fetched) -> Outcome:
         if self._is_open(claim.rating.key.trace_id):
             return Postponed(_OPEN_TURN_SECONDS)
+        # MLflow may have gone away since the claim, by another worker's failure.
         if not self._may_attempt:
             return Released()
         try:

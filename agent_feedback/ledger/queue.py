@@ -116,7 +116,7 @@ class DeliveryQueue:
 
         def write(connection: Connection) -> None:
             found = connection.execute(query).mappings().first()
-            if found is None:  # purged
+            if found is None:  # purged: the attempt outlived its lease, and more
                 return
             row = to_row(found)
             if changes := changed_columns(row, decide(row, found["now"])):

@@ -56,11 +56,11 @@ class RatingRecords:
         """
 
         def write(connection: Connection) -> list[Rating]:
-            return [
-                changed
-                for key, transition in transitions.items()
-                if (changed := _change(connection, key, transition)) is not None
-            ]
+            # Rows are locked in one order, whatever the caller's: two processes that change the same
+            # ratings would else wait for each other.
+            in_order = sorted(transitions, key=lambda key: (key.trace_id, key.person, key.name))
+            changed = {key: _change(connection, key, transitions[key]) for key in in_order}
+            return [new for key in transitions if (new := changed[key]) is not None]
 
         return self._database.write(write)
 
@@ -81,7 +81,9 @@ def _change(connection: Connection, key: RatingKey, transition: Transition) -> R
         try:
             with connection.begin_nested():
                 connection.execute(insert(ratings).values(columns))
-        except IntegrityError:  # another replica was first: its row is what we change
+        # No lock holds a row that is not there: another process may insert it at this moment. The
+        # savepoint keeps the transaction alive, and the other's row is then what we change.
+        except IntegrityError:
             return _change(connection, key, transition)
         return new
     row = to_row(found)

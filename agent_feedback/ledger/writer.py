@@ -10,7 +10,9 @@ transaction of its own, on one of a few connections.
 from __future__ import annotations
 
 import queue
+import random
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
@@ -26,6 +28,7 @@ Write = Callable[[Connection], T]
 
 _MAX_PER_COMMIT = 256
 _MAX_CONNECTIONS = 8
+_PAUSE_SECONDS = (0.05, 0.2)
 _MAX_QUEUE = 20_000
 
 
@@ -87,9 +90,11 @@ class DirectWriter:
         try:
             return self._transact(write)
         except OperationalError as error:
-            # A deadlock, or a serialization failure: the server undid it, and asks to repeat it.
+            # A deadlock, or a serialization failure: the server undid it, and asks to repeat it. Not
+            # at once: the other one has to get the lock first that this one gave up.
             if error.connection_invalidated:
                 raise
+            time.sleep(random.uniform(*_PAUSE_SECONDS))
             return self._transact(write)
 
     def _transact(self, write: Write[T]) -> T:
@@ -144,7 +149,10 @@ class GroupWriter:
                 return
 
     def _next_batch(self) -> tuple[list[tuple[Write[Any], Future[Any]]], bool]:
-        """Block for the first write, then take what else is there."""
+        """Block for the first write, then take what else is there.
+
+        Nothing waits for company: what comes while a transaction is being synced shares the next.
+        """
         batch: list[tuple[Write[Any], Future[Any]]] = []
         item = self._waiting.get()
         while item is not None:
@@ -163,6 +171,7 @@ class GroupWriter:
             results = self._attempt(batch)
         except Exception as error:
             if len(batch) > 1 and self._is_one_writes_fault(error):
+                # The transaction is undone, whosever fault it was: each gets one of its own.
                 for item in batch:
                     self._commit([item])
                 return
@@ -193,7 +202,7 @@ class GroupWriter:
                 try:
                     with connection.begin_nested():
                         results.append((write(connection), None))
-                except SQLAlchemyError:
+                except SQLAlchemyError:  # the database's: perhaps the whole transaction is lost
                     raise
                 except Exception as error:  # the write's own: it alone is undone
                     results.append((None, error))

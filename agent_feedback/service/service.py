@@ -205,6 +205,7 @@ class Service:
         """Whether MLflow has the trace by all experience, so that waiting for it makes sense."""
         if not trace.in_export_gap:
             return True
+        # A rating of it that was delivered before shows that MLflow has it all the same.
         person = next(iter(keys)).person
         rated = self._ledger.ratings.of(person, [trace.trace_id])
         return any(rating.delivered_revision for rating in rated)

@@ -47,7 +47,7 @@ class Waiting:
             self._give_up_if(error, deadline)
         if self._waiting >= _MAX_WAITING:
             raise Unavailable("Too many ratings wait for their traces: try again in a moment.")
-        self._waiting += 1
+        self._waiting += 1  # each attempt costs MLflow a search
         try:
             while True:
                 await asyncio.sleep(_ASK_AGAIN_SECONDS)

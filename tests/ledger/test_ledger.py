@@ -111,7 +111,7 @@ def test_many_threads_make_one_row_and_lose_no_change(ledger: Ledger, neighbour:
 
 
 def test_a_change_is_seen_by_others_at_once(ledger: Ledger, neighbour: Ledger) -> None:
-    """What one replica was told is durable, another one reads."""
+    """What is durable for one replica, another one reads."""
     rated(ledger)
     assert neighbour.ratings.of(KEY.person, [KEY.trace_id]) == [rating()]
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -226,14 +227,17 @@ def test_a_deadlock_is_repeated(direct: DirectWriter, postgres: Engine) -> None:
     for name in ("a", "b"):
         direct.submit(add(name)).result(60)
     locked = {"a": threading.Event(), "b": threading.Event()}
+    done = {"a": threading.Event(), "b": threading.Event()}
     began: list[str] = []
 
     def lock(connection: Connection, name: str) -> None:
         row = select(names).where(names.c.ledger_id == name)
         connection.execute(row.with_for_update())
 
-    def lock_both(first: str, second: str) -> Callable[[Connection], None]:
+    def submit(first: str, second: str) -> Future[None]:
         def write(connection: Connection) -> None:
+            if first in began:  # the repetition: not to be quicker than who is waiting for the row
+                assert done[second].wait(60)
             began.append(first)
             lock(connection, first)
             locked[first].set()
@@ -241,9 +245,11 @@ def test_a_deadlock_is_repeated(direct: DirectWriter, postgres: Engine) -> None:
             lock(connection, second)
             add(f"{first}, then {second}")(connection)
 
-        return write
+        submitted = direct.submit(write)
+        submitted.add_done_callback(lambda _: done[first].set())
+        return submitted
 
-    one, other = direct.submit(lock_both("a", "b")), direct.submit(lock_both("b", "a"))
+    one, other = submit("a", "b"), submit("b", "a")
     one.result(60)
     other.result(60)
     assert len(began) == 3

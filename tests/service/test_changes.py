@@ -1,4 +1,4 @@
-"""What one operation learns while the ledger applies its changes: what was there, whom to tell."""
+"""What one operation learns while the ledger applies its changes, and what it waits for."""
 
 from collections.abc import Iterator
 from dataclasses import replace

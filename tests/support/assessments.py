@@ -1,4 +1,4 @@
-"""Assessments as decisions see them, and a FAKE store of them that fails when it is told to."""
+"""Assessments as decisions see them, and a FAKE store of them that fails on demand."""
 
 import threading
 import time
@@ -126,7 +126,7 @@ class FakeStore(_RealClients):
         return self.place
 
     def create(self, rating: Rating) -> str:
-        """Store a new assessment, under another id if the fake is told to."""
+        """Store a new assessment, under another id if `replaces_ids`."""
         fail = self._begin("create")
         new_id = f"x-{len(self.calls)}" if self.replaces_ids else rating.assessment_id
         with self._lock:
@@ -155,7 +155,7 @@ class FakeStore(_RealClients):
         fail()
 
     def is_foreign(self, found: Assessment) -> bool:
-        """Tell another ledger's assessment from ours and from nobody's."""
+        """Return whether another ledger's mark is on it, rather than ours or none."""
         return found.metadata.get(LEDGER_KEY, OURS) != OURS
 
     def held(self, trace_id: str = KEY.trace_id) -> dict[str, Any]:

@@ -77,6 +77,7 @@ class Answer:
             self._is_stream = True
             self._ping.start()
         elif self._context.json_members and kind.startswith("application/json"):
+            # The length in the headers is wrong once members are added: it is sent with the body.
             self._held_start = message
             return
         await self._send(message)
@@ -92,7 +93,7 @@ class Answer:
 
     async def _send_completed(self, message: Message) -> None:
         """Let a ping end, and put our closing frames before the server's ``[DONE]``."""
-        self._ping.busy = True
+        self._ping.busy = True  # before waiting: no other ping may begin meanwhile
         await self._ping.wait()
         if self._context.closing_frames:
             message = self._with_closing_frames(message)
