@@ -9,10 +9,9 @@ import mlflow
 import pytest
 from click.testing import CliRunner
 
-from agent_feedback import AgentFeedback, Settings
+from agent_feedback import AgentFeedback, Settings, assessment_format
 from agent_feedback.application import Application
 from agent_feedback.cli import main
-from agent_feedback import assessment_format
 from tests.support.documents import PROJECT, block, commands
 from tests.support.mlflow_store import Tracking
 from tests.support.rating import ANN, BOB, eventually, held

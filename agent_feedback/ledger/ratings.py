@@ -56,8 +56,8 @@ class RatingRecords:
         """
 
         def write(connection: Connection) -> list[Rating]:
-            # Rows are locked in one order, whatever the caller's: two processes that change the same
-            # ratings would else wait for each other.
+            # Rows are locked in one order, whatever the caller's: else two processes that change
+            # the same ratings could wait for each other.
             in_order = sorted(transitions, key=lambda key: (key.trace_id, key.person, key.name))
             changed = {key: _change(connection, key, transitions[key]) for key in in_order}
             return [new for key in transitions if (new := changed[key]) is not None]

@@ -90,8 +90,8 @@ class DirectWriter:
         try:
             return self._transact(write)
         except OperationalError as error:
-            # A deadlock, or a serialization failure: the server undid it, and asks to repeat it. Not
-            # at once: the other one has to get the lock first that this one gave up.
+            # A deadlock, or a serialization failure: the server undid it, and asks to repeat it.
+            # Not at once: the other one has to get the lock first that this one gave up.
             if error.connection_invalidated:
                 raise
             time.sleep(random.uniform(*_PAUSE_SECONDS))

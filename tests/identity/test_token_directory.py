@@ -13,8 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from agent_feedback import IdentityRefused, Unavailable
-from agent_feedback import log_throttle
+from agent_feedback import IdentityRefused, Unavailable, log_throttle
 from agent_feedback.identity import token_directory
 from agent_feedback.identity.headers import AccessToken
 from agent_feedback.identity.token_directory import TokenDirectory
