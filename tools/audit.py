@@ -1,9 +1,9 @@
 """Look for known vulnerabilities in what is installed: ``python -m tools.audit``.
 
-pip-audit, in a folder of its own: it brings two dozen packages that nothing here needs and that
-would else stand in the environment that it looks at. It asks a service for advisories, which not
-every network reaches, and takes "never heard of it" for "nothing is known": so it is asked first
-about a release that is known to be vulnerable. Who knows nothing of that one, knows nothing.
+pip-audit is installed into a folder of its own: it brings two dozen packages that nothing here
+needs and that would be audited with the rest. It asks a service for advisories, which not every
+network reaches, and reports an unknown package as one without vulnerabilities. So a release that is
+known to be vulnerable is checked first: where nothing is found for it, the result is worthless.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Any
 
 PIP_AUDIT = "pip-audit==2.10.1"
 CANARY = "requests==2.19.0"
-"""Vulnerable since 2018 (CVE-2018-18074), as every source of advisories says."""
+"""Vulnerable since 2018 (CVE-2018-18074), in every source of advisories."""
 
 _OURS = "mlflow-agent-feedback"
 _CONSTRAINTS = Path(__file__).parents[1] / "constraints.txt"
@@ -30,11 +30,11 @@ _ASK_SECONDS = 60.0
 
 
 class Impossible(Exception):
-    """Nothing can be said of the packages; the text says why."""
+    """The packages cannot be checked; the text says why."""
 
 
 def main() -> int:
-    """Audit, and say what came of it; returns 1 where something is known."""
+    """Audit, and print the result; returns 1 where there are vulnerabilities."""
     try:
         _install()
         if not vulnerabilities(_ask([CANARY])):

@@ -1,8 +1,8 @@
 """Install what people install, each in an environment of its own, and use it: ``make clean-rooms``.
 
 Nothing is in such an environment but the wheel and what it requires, in the newest versions: no
-constraints, no extras that were not asked for. What only happened to be installed where the tests
-run is missed here.
+constraints, no extras that were not asked for. A requirement that is not declared, and is installed
+by chance where the tests run, is missing here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 DOCUMENTS_AND_EXAMPLE = ("README.md", "docs", "examples")
 NOT_SYNCED = shutil.ignore_patterns(".*", "__pycache__", "*.db*", "build", "dist", "mlruns")
 
-# Neither a workspace nor its database exists here; what they hold is embedded instead.
+# There is no workspace and no database of one here; embedded stores replace them.
 STAND_INS: Mapping[str, str | None] = {
     "MLFLOW_TRACKING_URI": "sqlite:///{folder}/mlflow.db",
     # The experiment that every new store has.
@@ -37,8 +37,8 @@ STAND_INS: Mapping[str, str | None] = {
     "LAKEBASE_ENDPOINT": None,
 }
 
-# What would add to an environment, or keep newer versions out of it.
-_LEADS_ASTRAY = ("PIP_CONSTRAINT", "UV_CONSTRAINT", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+# They would add to an environment, or keep newer versions out of it.
+_REMOVED_VARIABLES = ("PIP_CONSTRAINT", "UV_CONSTRAINT", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 # All of them together, on two cores.
 _BUDGET_SECONDS = 360.0
 _INSTALL_SECONDS = 300.0
@@ -84,7 +84,7 @@ class Room:
         return done.stdout
 
     def program(self, name: str) -> str:
-        """A program that was installed here: one of the same name elsewhere is none."""
+        """A program that was installed here; one of the same name elsewhere does not count."""
         return str(self.python.with_name(name))
 
     def environment(self) -> dict[str, str]:
@@ -96,7 +96,7 @@ class Room:
 
 
 def main() -> int:
-    """Go through all rooms and say what came of it; returns 1 where something failed."""
+    """Run the checks and print their results; returns 1 where something failed."""
     failures, began = 0, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="clean-rooms-") as name:
         folder = Path(name)
@@ -110,7 +110,7 @@ def main() -> int:
                 failures += 1
                 verdict = f"FAILED: {why}\n"
             print(f"{title}: {verdict} ({time.monotonic() - start:.0f} s)", flush=True)
-    # Said, and not a verdict: a busy machine, or a slow network, takes longer.
+    # For information, not a check: a busy machine, or a slow network, takes longer.
     print(f"{time.monotonic() - began:.0f} s of {_BUDGET_SECONDS:.0f} s")
     print(f"{len(checks) - failures} passed, {failures} failed")
     return 1 if failures else 0
@@ -131,7 +131,7 @@ def _checks(folder: Path) -> dict[str, Callable[[], None]]:
 
     return {
         "the wheel has what it needs": lambda: check_wheel(build_wheel(wheels)),
-        # As the README says it; the others by what is quicker.
+        # As in the README; the others by the faster installer.
         "the wheel, by pip": lambda: _alone(install(room("wheel"), wheel(), by_pip=True)),
         "the wheel[postgres]": lambda: _postgres(install(room("postgres"), wheel("[postgres]"))),
         "the wheel[example]": lambda: _example(install(room("example"), wheel("[example]"))),
@@ -180,13 +180,13 @@ def install(folder: Path, what: Sequence[str], *, by_pip: bool = False) -> Room:
         command = [str(uv), "pip", "install", "--quiet", "--python", str(python)]
     else:
         command = [*_pip(), "--python", str(python), "install", "--quiet", "--no-compile"]
-    unconstrained = {n: value for n, value in os.environ.items() if n not in _LEADS_ASTRAY}
+    unconstrained = {n: value for n, value in os.environ.items() if n not in _REMOVED_VARIABLES}
     _must(_run([*command, *what], folder, unconstrained, _INSTALL_SECONDS))
     return Room(python, folder)
 
 
 def declared_environment(app_yaml: Mapping[str, Any], folder: Path) -> dict[str, str]:
-    """The variables that `app.yaml` declares, with stand-ins for what is not to be had here."""
+    """The variables that `app.yaml` declares, with stand-ins for what does not exist here."""
     environment = {}
     for entry in app_yaml["env"]:
         name = entry["name"]
@@ -200,16 +200,16 @@ def declared_environment(app_yaml: Mapping[str, Any], folder: Path) -> dict[str,
 
 def _alone(room: Room) -> None:
     _two_lines(room)
-    said = room.run("agent-feedback", *_NO_POSTGRES, code=1)
-    if "mlflow-agent-feedback[postgres]" not in said:
-        raise Failed(f"without PostgreSQL's driver, the command says:\n{said}")
+    output = room.run("agent-feedback", *_NO_POSTGRES, code=1)
+    if "mlflow-agent-feedback[postgres]" not in output:
+        raise Failed(f"without PostgreSQL's driver, the command says:\n{output}")
 
 
 def _postgres(room: Room) -> None:
     _two_lines(room)
-    said = room.run("agent-feedback", *_NO_POSTGRES, code=1)
-    if "Traceback" in said or "needs the package" in said:
-        raise Failed(f"with PostgreSQL's driver and no server, the command says:\n{said}")
+    output = room.run("agent-feedback", *_NO_POSTGRES, code=1)
+    if "Traceback" in output or "needs the package" in output:
+        raise Failed(f"with PostgreSQL's driver and no server, the command says:\n{output}")
 
 
 def _test(room: Room) -> None:

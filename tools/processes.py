@@ -1,4 +1,4 @@
-"""Servers in processes of their own: a port for one, and its end."""
+"""Servers in processes of their own: finding a port, stopping one."""
 
 from __future__ import annotations
 

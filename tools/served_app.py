@@ -24,22 +24,22 @@ _STOP_SECONDS = 20.0
 
 
 class Failed(Exception):
-    """Something is not as people need it; the text says what."""
+    """A check failed; the text says which."""
 
 
 @dataclass(frozen=True)
 class App:
-    """An app that answers."""
+    """A running app."""
 
     url: str
     log: Path
 
     def get(self, path: str) -> Any:
-        """What it answers, from JSON."""
+        """The JSON that it answers."""
         return _ask(urllib.request.Request(self.url + path), self.log)
 
     def post(self, path: str, body: Mapping[str, Any]) -> Any:
-        """What it answers, from JSON to JSON."""
+        """Send JSON; returns the JSON that it answers."""
         headers = {"Content-Type": "application/json"}
         data = json.dumps(body).encode()
         return _ask(urllib.request.Request(self.url + path, data, headers), self.log)
@@ -52,7 +52,7 @@ Served = AbstractContextManager[App]
 def serving(
     command: Sequence[str], folder: Path, environment: Mapping[str, str], port: int
 ) -> Iterator[App]:
-    """Run the command until the end of the block; `Failed` where it does not come to answer."""
+    """Run the command until the end of the block; `Failed` where it never answers."""
     app = App(f"http://127.0.0.1:{port}", folder / "app.log")
     with app.log.open("wb") as log:
         process = subprocess.Popen(
@@ -92,8 +92,8 @@ def _ask(request: urllib.request.Request, log: Path) -> Any:
         with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS) as response:
             return json.load(response)
     except urllib.error.HTTPError as error:
-        said = error.read().decode(errors="replace")
-        raise Failed(f"{request.full_url}: {error}: {said}\n{log.read_text()}") from None
+        detail = error.read().decode(errors="replace")
+        raise Failed(f"{request.full_url}: {error}: {detail}\n{log.read_text()}") from None
     except OSError as error:
         raise Failed(f"{request.full_url}: {error}\n{log.read_text()}") from None
 

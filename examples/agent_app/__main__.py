@@ -1,4 +1,4 @@
-"""`python -m examples.agent_app`: starts the app and says where to click."""
+"""`python -m examples.agent_app`: starts the app and prints its address."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from examples.agent_app.mlflow_pages import (
 
 
 class AnnouncingServer(uvicorn.Server):
-    """Says its piece once it really answers; only then MLflow's pages start, which can wait."""
+    """Prints its announcement once it accepts requests, and only then starts MLflow's pages."""
 
     def __init__(
         self, config: uvicorn.Config, announcement: str, pages: MlflowPages | None
@@ -30,7 +30,7 @@ class AnnouncingServer(uvicorn.Server):
         self._pages = pages
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Starts, then speaks."""
+        """Starts, then prints."""
         await super().startup(sockets)
         if self.started:
             print(self._announcement, flush=True)
@@ -52,7 +52,7 @@ def main() -> None:
     sign_in_where_needed()
     experiment_id = choose_experiment(artifact_location)
     tracking_uri = os.environ["MLFLOW_TRACKING_URI"]
-    # A store that the environment names is somebody's, and so are its pages.
+    # A store that the environment names has its pages elsewhere.
     pages = None
     if pages_port and artifact_location:
         pages = _pages(tracking_uri, pages_port, traces_page(experiment_id))
@@ -70,7 +70,7 @@ def main() -> None:
     # Databricks Apps waits 15 seconds between SIGTERM and SIGKILL.
     config = uvicorn.Config(app, host=address.host, port=address.port, timeout_graceful_shutdown=3)
     server = AnnouncingServer(config, "\n".join(announcement), pages)
-    # Where Ctrl-C ended it, uvicorn says so once more after it has tidied up.
+    # Where Ctrl-C ended it, uvicorn raises it once more after its shutdown.
     with contextlib.suppress(KeyboardInterrupt):
         server.run(sockets=[listener])
     sys.exit(0 if server.started else 1)
@@ -78,7 +78,7 @@ def main() -> None:
 
 def _pages(tracking_uri: str, wanted_port: int, page: str) -> MlflowPages:
     port = free_port(wanted_port)
-    # The links to the traces lead there.
+    # The links to the traces go there.
     os.environ[VARIABLE] = str(port)
     return MlflowPages(tracking_uri, port, page, home(os.environ))
 

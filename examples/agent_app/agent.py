@@ -47,13 +47,13 @@ async def answer(request: ResponsesAgentRequest) -> ResponsesAgentResponse:
 async def answer_stream(
     request: ResponsesAgentRequest, turn: Turn
 ) -> AsyncGenerator[ResponsesAgentStreamEvent, None]:
-    """Answers as a stream of Responses events; the turn knows the session and whose it is.
+    """Answers as a stream of Responses events; the turn has the session and the person.
 
-    The first event names the trace, so that the page can lead to it also from an answer that was
-    stopped, which never gets to its `done`.
+    The first event has the trace's id, so that the page can link to it also from an answer that was
+    stopped, which sends no `done`.
     """
     yield _created(turn.trace_id)
-    # Closed with this generator, so that a client that leaves ends the spans below at once.
+    # Closed with this generator: when the client disconnects, the spans below end at once.
     async with aclosing(_events(request, turn.session_id)) as events:
         async for event in events:
             yield event

@@ -1,6 +1,6 @@
-"""The agent proper: find passages, write an answer from them, keep the session.
+"""The agent itself: find passages, write an answer from them, keep the session.
 
-It knows MLflow's spans and nothing of servers, requests or ratings.
+It uses MLflow's spans; servers, requests and ratings are elsewhere.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Assistant:
     ) -> AsyncGenerator[Found | Text, None]:
         """Yields what was found, then the answer in pieces.
 
-        `said_before` is what the client itself sent of the conversation; it stands in for the
-        session's memory where there is any.
+        `said_before` are the exchanges that the client itself sent; where there are any, they
+        replace what is remembered of the session.
         """
         earlier = tuple(said_before) or self._sessions.recent(session_id)
         asked_before = [exchange.question for exchange in earlier]
@@ -67,7 +67,7 @@ class Assistant:
                         yield Text(piece)
                 span.set_outputs("".join(pieces))
         finally:
-            # An answer that was stopped was still said: "go on" has to mean it.
+            # A stopped answer is part of the session too: the next question may refer to it.
             self._sessions.remember(session_id, Exchange(question, "".join(pieces)))
 
     def _find(self, question: str, about: str) -> tuple[Hit, ...]:

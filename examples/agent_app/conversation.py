@@ -1,4 +1,4 @@
-"""Reads a Responses request: the question, what the client sent along of the conversation."""
+"""Reads a Responses request: the question, and the conversation that came with it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Conversation:
 
 
 def read_conversation(request: ResponsesAgentRequest) -> Conversation:
-    """Takes the request's messages apart; calls, results and system messages are passed over."""
+    """Reads the request's messages; calls, results and system messages are skipped."""
     messages = [
         (str(item["role"]), _text(item.get("content")))
         for item in (entry.model_dump() for entry in request.input)
@@ -42,7 +42,7 @@ def read_conversation(request: ResponsesAgentRequest) -> Conversation:
 
 
 def session_of(request: ResponsesAgentRequest) -> str | None:
-    """The session that the request names, in the places where `agent_feedback` looks as well."""
+    """The session that the request names, in the places that `agent_feedback` reads as well."""
     if request.context and request.context.conversation_id:
         return str(request.context.conversation_id)
     inputs: Mapping[str, Any] = request.custom_inputs or {}

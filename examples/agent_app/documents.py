@@ -31,10 +31,10 @@ _PAGE = """<!doctype html>
 
 
 class DocumentPages:
-    """Makes pages of Markdown; markup in the Markdown stays text.
+    """Makes pages of Markdown; HTML in the Markdown is escaped.
 
-    `known` are the documents that have a page: links between them lead there, and links to
-    anything else on this server become plain words.
+    `known` are the documents that have a page: links between them lead to it, and links to
+    anything else on this server become plain text.
     """
 
     def __init__(self, known: Collection[str]) -> None:
@@ -50,7 +50,7 @@ class DocumentPages:
             if token.type == "heading_open":
                 token.attrSet("id", anchor_of(tokens[position + 1].content))
             elif token.type == "table_open":
-                # A wide table scrolls by itself, and has to take the keyboard's focus for it.
+                # A wide table scrolls by itself, for which it needs the keyboard's focus.
                 token.attrSet("tabindex", "0")
             elif token.children:
                 token.children = self._inline(path, token.children)
@@ -84,7 +84,7 @@ class DocumentPages:
 def _code(
     _renderer: object, tokens: Sequence[Token], position: int, _options: object, _env: object
 ) -> str:
-    # What scrolls has to take the keyboard's focus.
+    # What scrolls needs the keyboard's focus.
     return f'<pre tabindex="0"><code>{html.escape(tokens[position].content)}</code></pre>\n'
 
 

@@ -1,4 +1,4 @@
-"""What the app needs to know of where it runs: folders, stores, address."""
+"""Where the app runs: folders, stores, address."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Address:
-    """Where the server listens, and where a person finds it."""
+    """Where the server listens, and the address for a browser."""
 
     host: str
     port: int
 
     @property
     def url(self) -> str:
-        """The address to click; 0.0.0.0 is a place to listen at, not one to go to."""
+        """The address to open in a browser; 0.0.0.0 is only for listening."""
         host = "localhost" if self.host == "0.0.0.0" else self.host
         return f"http://{host}:{self.port}"
 
 
 def read_address(environ: MutableMapping[str, str]) -> Address:
-    """This machine only, unless Databricks Apps, whose proxy comes from outside, says a port."""
+    """This machine only, unless Databricks Apps, whose proxy is elsewhere, sets a port."""
     databricks_port = environ.get("DATABRICKS_APP_PORT")
     host = "0.0.0.0" if databricks_port else "127.0.0.1"
     port = databricks_port or environ.get("PORT") or "8000"
@@ -36,10 +36,10 @@ def read_address(environ: MutableMapping[str, str]) -> Address:
 
 
 def take_port(address: Address) -> socket.socket:
-    """Opens the port for the server, before anything slow begins; a browser that comes waits.
+    """Opens the port for the server, before anything slow begins; early requests wait.
 
     Raises:
-        SystemExit: it cannot be had; with a sentence that says what to do.
+        SystemExit: the port is not available; the text says what to do.
     """
     try:
         listener = socket.create_server((address.host, address.port))
@@ -61,12 +61,12 @@ def home(environ: Mapping[str, str]) -> Path:
 
 
 def set_defaults(environ: MutableMapping[str, str]) -> str | None:
-    """Points MLflow and the ledger at embedded stores, unless they have been told otherwise.
+    """Points MLflow and the ledger at embedded stores, unless the environment names others.
 
     Runs before anything of the app is imported: `AgentFeedback()` and MLflow read the environment.
     Returns where MLflow shall put its files, where the store is the app's own.
     """
-    # The example contacts nothing that it was not told to.
+    # The example contacts no server that is not configured.
     environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     folder = home(environ)
     stores = {
@@ -82,5 +82,5 @@ def set_defaults(environ: MutableMapping[str, str]) -> str | None:
 
 def _make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    # What the app writes is nobody's to commit, wherever the folder was put.
+    # The app's files are not to be committed, wherever the folder is.
     (folder / ".gitignore").write_text("*\n", encoding="utf-8")

@@ -25,15 +25,15 @@ NOTHING_FOUND = "I do not know: I found nothing about that in this project's doc
 _INSTEAD = "What I can answer, for instance:"
 _OWN_LINK = re.compile(r"\[([^\]]+)\]\((?!https?://)[^)\s]*\)")
 _ASKS_FOR_TABLE = re.compile(r"\b(tables?|rows?|columns?)\b", re.IGNORECASE)
-_LONGEST_CODE = 24
-# A section this short is said as it is: taken apart it only loses its thread.
-_MOST_WORDS_AS_IT_IS = 110
+_MAX_CODE_LINES = 24
+# A section this short is quoted in full: parts of it would not be coherent.
+_MAX_WORDS_IN_FULL = 110
 
 
 def compose(question: str, hits: Sequence[Hit], instead: Sequence[str] = ()) -> str:
     """What answers the question best, in Markdown, each passage cited by its number: `[1]`.
 
-    Without any passage it says so, and what could be asked `instead`.
+    Without any passage it says so, and offers the questions in `instead`.
     """
     if not hits:
         return "\n\n".join([NOTHING_FOUND, *([_INSTEAD, _offered(instead)] if instead else [])])
@@ -45,32 +45,32 @@ def compose(question: str, hits: Sequence[Hit], instead: Sequence[str] = ()) -> 
 
 
 def _offered(questions: Sequence[str]) -> str:
-    """The questions as links that the chat page understands: a click asks."""
+    """The questions as links of the chat page: a click asks."""
     return "\n".join(f"{ITEM}[{each}](/?ask={quote(each, safe='')})" for each in questions)
 
 
 def _cited(parts: Sequence[str], number: int) -> str:
     """The parts, with the citation at the end of the first one that is text."""
-    said = [_OWN_LINK.sub(r"\1", part) for part in parts]
-    for position, part in enumerate(said):
+    texts = [_OWN_LINK.sub(r"\1", part) for part in parts]
+    for position, part in enumerate(texts):
         if not is_code(part) and not part.splitlines()[-1].startswith(ROW):
-            said[position] = f"{part} [{number}]"
+            texts[position] = f"{part} [{number}]"
             break
     else:
-        said.append(f"[{number}]")
-    return "\n\n".join(said)
+        texts.append(f"[{number}]")
+    return "\n\n".join(texts)
 
 
 def _quote(question: str, passage: Passage, most: int) -> list[str]:
     codes = code_blocks(passage.text)
     words = len(without_code(passage.text).split())
-    if words <= _MOST_WORDS_AS_IT_IS and "".join(codes).count("\n") <= _LONGEST_CODE:
+    if words <= _MAX_WORDS_IN_FULL and "".join(codes).count("\n") <= _MAX_CODE_LINES:
         return _whole(question, passage.text)
     wanted = set(terms(question))
     chosen = _best(wanted, _prose_first(question, wanted, passage.text), most)
     quoted = blocks(_join(chosen, table_heads(passage.text)))
     if asks_for_code(question) or not quoted:
-        short = [code for code in codes if code.count("\n") <= _LONGEST_CODE]
+        short = [code for code in codes if code.count("\n") <= _MAX_CODE_LINES]
         fitting = [block for block in short if wanted & set(terms(block))]
         quoted += _best(wanted, fitting or short, most=1)
     return quoted
@@ -92,7 +92,7 @@ def _whole(question: str, markdown: str) -> list[str]:
 
 
 def _ended(block: str, followed: Sequence[str]) -> str:
-    """The block, with a full stop where a colon announces what is left out."""
+    """The block, with a full stop where a colon introduces what is left out."""
     announces = block.endswith(":") and not is_code(block)
     is_there = followed and (is_code(followed[0]) or followed[0].startswith((ROW, ITEM)))
     return f"{block[:-1]}." if announces and not is_there else block
@@ -124,7 +124,7 @@ def _best(wanted: set[str], candidates: Sequence[str], most: int) -> list[str]:
 
 
 def _join(chosen: Sequence[str], heads: Mapping[str, str]) -> str:
-    """Sentences become running text again, items a list, rows a table; a line between the kinds."""
+    """Sentences become paragraphs, items a list, rows a table; empty lines separate the kinds."""
     text = ""
     before = ""
     for sentence in chosen:

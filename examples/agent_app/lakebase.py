@@ -2,7 +2,7 @@
 
 Databricks Apps sets `PGHOST`, `PGPORT`, `PGDATABASE`, `PGUSER` and `PGSSLMODE` for a database
 resource, which PostgreSQL's own client library reads, and no password: that is an OAuth token of
-the app, valid for an hour and looked at when a connection is opened. So each new connection gets a
+the app, valid for an hour and checked when a connection is opened. So each new connection gets a
 fresh one, by the event that SQLAlchemy has for this.
 """
 
@@ -38,7 +38,7 @@ def sign_in_with_tokens(
 
 
 def sign_in_where_needed() -> None:
-    """Signs in to Lakebase where `app.yaml` bound one; a URL with a password needs none of it."""
+    """Signs in to Lakebase where `app.yaml` bound one; a URL with a password does not need it."""
     if endpoint := os.environ.get("LAKEBASE_ENDPOINT"):
         sign_in_with_tokens(lambda: _credential(endpoint))
 

@@ -21,26 +21,26 @@ VARIABLE = "AGENT_APP_MLFLOW_PAGES"
 USUAL_PORT = 5000
 HOST = "127.0.0.1"
 
-# For the first question: importing MLflow once more would take it half of a small machine.
-_AFTER_SECONDS = 5.0
-_LOOKS_EVERY_SECONDS = 0.5
-# The app comes first, on whatever the machine has.
+# The first question comes first: importing MLflow once more would take half of a small machine.
+_START_DELAY_SECONDS = 5.0
+_POLL_SECONDS = 0.5
+# The app has priority over the pages.
 _NICENESS = 19
-_GOODBYE_SECONDS = 3.0
+_STOP_SECONDS = 3.0
 
 
 def port_to_try(environ: Mapping[str, str]) -> int | None:
-    """The port that the pages shall have if it is free; `None` where there shall be none.
+    """The port for the pages if it is free; `None` where no pages are to be started.
 
-    Whoever says where MLflow's pages are has them already. On Databricks Apps nobody could reach
+    Where `AGENT_APP_MLFLOW_UI` is set, the pages run already. On Databricks Apps nobody could reach
     them.
     """
-    said = environ.get(VARIABLE) or str(USUAL_PORT)
-    if said == "off" or environ.get("DATABRICKS_APP_PORT") or environ.get("AGENT_APP_MLFLOW_UI"):
+    setting = environ.get(VARIABLE) or str(USUAL_PORT)
+    if setting == "off" or environ.get("DATABRICKS_APP_PORT") or environ.get("AGENT_APP_MLFLOW_UI"):
         return None
-    if not said.isdecimal() or not 0 < int(said) < 65_536:
-        raise SystemExit(f"{VARIABLE} is `off`, or a port from 1 to 65535; {said!r} is neither.")
-    return int(said)
+    if not setting.isdecimal() or not 0 < int(setting) < 65_536:
+        raise SystemExit(f"{VARIABLE} is `off`, or a port from 1 to 65535; {setting!r} is neither.")
+    return int(setting)
 
 
 def free_port(wanted: int) -> int:
@@ -65,10 +65,10 @@ def traces_page(experiment_id: str | None) -> str:
 
 
 class MlflowPages:
-    """The pages' server, held by a process of its own that lives as long as this one.
+    """The pages' server, supervised by a process of its own that runs as long as this one.
 
     That process waits for the end of a pipe. The operating system closes the pipe when the app
-    ends, however it ends: also by a SIGKILL, after which nobody could tidy up.
+    ends, however it ends: also by a SIGKILL, after which no clean-up code runs.
     """
 
     def __init__(self, tracking_uri: str, port: int, page: str, folder: Path) -> None:
@@ -79,18 +79,18 @@ class MlflowPages:
         self._address = (HOST, port)
         self._page = f"http://{HOST}:{port}{page}"
         self._folder = folder
-        self._keeper: subprocess.Popen[bytes] | None = None
+        self._supervisor: subprocess.Popen[bytes] | None = None
         self._log = folder / "mlflow-pages.log"
 
     def start(self) -> None:
-        """Start in a moment, and say on the terminal when they are there. Returns at once."""
+        """Start in a moment, and print when they can be opened. Returns at once."""
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
-        time.sleep(_AFTER_SECONDS)
-        # Kept for as long as the app lives: with it goes the pipe that the keeper waits for.
-        self._keeper = self._hold()
-        self._announce(self._keeper)
+        time.sleep(_START_DELAY_SECONDS)
+        # Kept while the app runs: the supervisor ends when its pipe is closed.
+        self._supervisor = self._hold()
+        self._announce(self._supervisor)
 
     def _hold(self) -> subprocess.Popen[bytes]:
         with self._log.open("wb") as log:
@@ -101,16 +101,16 @@ class MlflowPages:
                 stderr=subprocess.STDOUT,
                 cwd=PROJECT,
                 env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"},
-                # Ctrl-C is for the app; and whatever MLflow starts is reached as one group.
+                # Ctrl-C is for the app; all processes of MLflow's server are one group.
                 start_new_session=True,
             )
 
-    def _announce(self, keeper: subprocess.Popen[bytes]) -> None:
-        while keeper.poll() is None:
+    def _announce(self, supervisor: subprocess.Popen[bytes]) -> None:
+        while supervisor.poll() is None:
             if _listens(self._address):
                 print(f"The traces, with their ratings, are at {self._page}", flush=True)
                 return
-            time.sleep(_LOOKS_EVERY_SECONDS)
+            time.sleep(_POLL_SECONDS)
         print(f"MLflow's own pages did not start: {self._log} says why.", flush=True)
 
 
@@ -126,20 +126,20 @@ def keep(folder: Path, command: Sequence[str]) -> None:
     """Run the command in the folder until standard input ends; then end all that it started."""
     os.nice(_NICENESS)
     server = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL)
-    # Not before: the server would inherit it. Only the pipe ends this process, lest the server stay
-    # behind where somebody ends "everything of the app's" by name.
+    # Not before: the server would inherit it. Only the pipe ends this process, so that the server
+    # does not outlive it where somebody ends the app's processes by name.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_after, args=(server,), daemon=True).start()
     sys.stdin.buffer.read()
     os.killpg(0, signal.SIGTERM)
-    time.sleep(_GOODBYE_SECONDS)
+    time.sleep(_STOP_SECONDS)
     os.killpg(0, signal.SIGKILL)
 
 
 def _end_after(server: subprocess.Popen[bytes]) -> None:
     server.wait()
-    # With whatever it left behind.
+    # Its child processes too.
     os.killpg(0, signal.SIGKILL)
 
 

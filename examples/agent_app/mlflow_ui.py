@@ -1,4 +1,4 @@
-"""Knows where MLflow's own pages show a trace, and whether they are there to be opened."""
+"""Finds the page of a trace in MLflow's own pages, and whether it can be opened."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from examples.agent_app.mlflow_pages import HOST, USUAL_PORT, VARIABLE
 
 TRACE_ID = "{trace_id}"
 
-_PATIENCE_SECONDS = 3.0
-# So long after MLflow's pages have gone, the links still lead there.
-_BELIEVED_SECONDS = 3.0
+_TIMEOUT_SECONDS = 3.0
+# So long after MLflow's pages have stopped, the links are still shown.
+_CACHE_SECONDS = 3.0
 
 
 class MlflowUi:
     """The pages of the MLflow that has this app's traces.
 
-    In this order: what `AGENT_APP_MLFLOW_UI` says, for browsers that reach MLflow by another name
+    In this order: what `AGENT_APP_MLFLOW_UI` names, for browsers that reach MLflow by another name
     than the app does; the workspace; the tracking server; or, with an embedded store, the server
     that the app started or its start suggested, if it runs and shows this very store.
     """
@@ -33,11 +33,11 @@ class MlflowUi:
     def __init__(
         self,
         environ: Mapping[str, str],
-        beside_us: str | None = None,
-        believed_seconds: float = _BELIEVED_SECONDS,
+        local_server: str | None = None,
+        believed_seconds: float = _CACHE_SECONDS,
     ) -> None:
         self._environ = environ
-        self._beside_us = beside_us or _beside_us(environ)
+        self._local_server = local_server or _local_server(environ)
         self._believed_seconds = believed_seconds
         self._known: str | None = None
         self._asked_at = -believed_seconds
@@ -45,18 +45,18 @@ class MlflowUi:
     async def trace_page(self) -> str | None:
         """The address of a trace's page, with `{trace_id}` for its id; `None` where there is none.
 
-        The app asks, not the browser: the page's content policy lets it talk to this app alone.
+        The app checks, not the browser: the content policy allows requests to this app alone.
         """
-        # That nothing is there is soon found out again, and may have been a slow answer.
+        # That there is none is checked each time: it may have been a slow answer.
         if self._known is None or time.monotonic() - self._asked_at >= self._believed_seconds:
-            # Slow is not away: what was known stands.
+            # After a time-out the earlier result stands.
             with contextlib.suppress(TimeoutError):
                 self._known = await asyncio.to_thread(self._find)
             self._asked_at = time.monotonic()
         return self._known
 
     def _find(self) -> str | None:
-        # `mlflow.set_experiment` leaves the id there as well.
+        # `mlflow.set_experiment` sets this variable as well.
         experiment_id = self._environ.get("MLFLOW_EXPERIMENT_ID")
         base = self._base(experiment_id) if experiment_id else None
         if base is None:
@@ -72,8 +72,8 @@ class MlflowUi:
         if tracking_uri.startswith(("http://", "https://")):
             url = tracking_uri.rstrip("/")
             return f"{url}/#" if _get(f"{url}/health") is not None else None
-        is_ours = _shows_this_store(self._beside_us, experiment_id)
-        return f"{self._beside_us}/#" if is_ours else None
+        is_ours = _shows_this_store(self._local_server, experiment_id)
+        return f"{self._local_server}/#" if is_ours else None
 
     def _workspace(self) -> str:
         # Databricks Apps names the host, without a scheme; elsewhere a profile may name it.
@@ -81,8 +81,8 @@ class MlflowUi:
         return host.rstrip("/") if "://" in host else f"https://{host}"
 
 
-def _beside_us(environ: Mapping[str, str]) -> str:
-    # The app leaves there the port that it chose.
+def _local_server(environ: Mapping[str, str]) -> str:
+    # The app sets it to the port that it chose.
     port = environ.get(VARIABLE, "")
     return f"http://{HOST}:{port if port.isdecimal() else USUAL_PORT}"
 
@@ -101,10 +101,10 @@ def _shows_this_store(url: str, experiment_id: str) -> bool:
 def _get(url: str) -> bytes | None:
     """What is there; `None` where nothing is. Raises `TimeoutError` where it takes too long."""
     is_local = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
-    # A proxy that the environment names knows nothing of this machine's own ports.
+    # A proxy that the environment names cannot reach this machine's own ports.
     proxies = urllib.request.ProxyHandler({} if is_local else None)
     try:
-        with urllib.request.build_opener(proxies).open(url, timeout=_PATIENCE_SECONDS) as response:
+        with urllib.request.build_opener(proxies).open(url, timeout=_TIMEOUT_SECONDS) as response:
             body: bytes = response.read()
             return body
     except TimeoutError:

@@ -37,7 +37,7 @@ class ModelWriter:
         self.description = description
 
     def choose(self, found: Sequence[Hit]) -> tuple[Hit, ...]:
-        """All of them: the model sees for itself what helps."""
+        """All of them: the model selects by itself."""
         return tuple(found)
 
     async def write(
@@ -45,11 +45,11 @@ class ModelWriter:
         question: str,
         hits: Sequence[Hit],
         earlier: Sequence[Exchange],
-        instead: Sequence[str] = (),  # noqa: ARG002 - a model finds words of its own
+        instead: Sequence[str] = (),  # noqa: ARG002 - a model words it by itself
     ) -> AsyncGenerator[str, None]:
         """Yields the model's tokens as they come."""
-        # A client lives as long as its answer, so a stopped answer hangs up on the model. Making
-        # one loads certificates, and may ask the workspace: not on the event loop.
+        # One client for each answer, so that a stopped answer closes its connection. Making one
+        # loads certificates, and may ask the workspace: not on the event loop.
         async with await asyncio.to_thread(self._new_client) as client:
             stream = await client.chat.completions.create(
                 model=self._model, messages=_messages(question, hits, earlier), stream=True
@@ -74,7 +74,7 @@ def writer_from_environment(environ: Mapping[str, str]) -> Writer:
 def _openai_clients(environ: Mapping[str, str]) -> Callable[[], AsyncOpenAI]:
     return lambda: AsyncOpenAI(
         base_url=environ.get("OPENAI_BASE_URL") or None,
-        # Servers on one's own machine want no key, the client wants one.
+        # Servers on one's own machine need no key, the client needs one.
         api_key=environ.get("OPENAI_API_KEY") or "none",
         timeout=_TIMEOUT_SECONDS,
     )

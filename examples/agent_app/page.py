@@ -17,7 +17,7 @@ from examples.agent_app.passages import document_paths
 
 STATIC = Path(__file__).parent / "static"
 
-# Scripts, styles and requests from this app alone: an answer that smuggles markup in gets nowhere.
+# Scripts, styles and requests of this app alone: markup in an answer cannot load or send anything.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; base-uri 'none'; form-action 'self'; "
@@ -25,7 +25,7 @@ HEADERS = {
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    # Asked for again each time, and answered "not modified": a new version shows at once.
+    # Revalidated each time ("not modified"): a new version shows at once.
     "Cache-Control": "no-cache",
 }
 
@@ -47,7 +47,7 @@ def add_page(app: FastAPI, answers_by: str, mlflow_ui: MlflowUi) -> None:
     """
 
     async def about() -> JSONResponse:
-        """What the page cannot know by itself; asked again while it is open."""
+        """What the page shows besides the answers; requested again while it is open."""
         facts = {"answers_by": answers_by, "trace_page": await mlflow_ui.trace_page()}
         return JSONResponse(facts, headers=HEADERS)
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-# Not the change log, which speaks of everything and explains nothing, nor what is for contributors.
+# Neither the change log, which mentions everything, nor the documents for contributors.
 DOCUMENTS = ("README.md", "docs/**/*.md")
 
 _HEADING = re.compile(r"(#{1,6})\s+(.+?)\s*#*\s*")

@@ -1,4 +1,4 @@
-"""Makes a follow-up question findable by itself."""
+"""Gives a follow-up question the context that it lacks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _POINTS_BACK = re.compile(
 
 
 def context_of(question: str, earlier: Sequence[str]) -> str:
-    """The question before, where this one cannot be understood alone; else nothing.
+    """The previous question, where this one cannot be understood alone; else nothing.
 
     A question points back by a pronoun ("can I undo it?"), by its opening ("and on Databricks?"),
     or by having hardly a word of its own ("why?").

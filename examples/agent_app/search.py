@@ -35,13 +35,13 @@ _ASKS_FOR_CODE = re.compile(
 )
 # A heading says in three words what the text below is about.
 _HEADING_WEIGHT = 3
-# What stands in code and tables was mostly written for something else than the question.
+# Words in code and tables say less about a passage than those in its prose.
 _BESIDE_PROSE = 0.4
 _CONTEXT_WEIGHT = 0.4
 _VAGUE_WEIGHT = 0.25
-# Below this a question has no more than a common word with another one.
+# Below this two questions share no more than a common word.
 _MAY_BE_MEANT = 0.1
-# Who wrote down which questions a passage answers wrote it as their answer.
+# A passage that lists the questions that it answers was written for them.
 _WRITTEN_AS_AN_ANSWER = 1.15
 
 
@@ -78,7 +78,7 @@ class Search:
     def find(self, question: str, about: str = "", limit: int = 3) -> list[Hit]:
         """The passages that fit best, best first; none where no word of the question occurs.
 
-        `about` is what the question is about, where it does not say so itself: the words count, and
+        `about` is the question's subject, where it does not name it itself: these words count, and
         the question's own count more.
         """
         asked, context = set(terms(question)), set(terms(about))
@@ -110,7 +110,7 @@ class Search:
         """How each passage matches the words, in the passages' order."""
         clear = {word for word in words if not is_vague(word)}
         found = np.maximum(self._prose.scores(clear), beside_prose * self._beside.scores(clear))
-        # BM25 comes close to the words' own weight, and never gets there.
+        # The words' own weight is the limit that BM25 approaches.
         shares = found / (self._weight(clear) or 1.0)
         return [
             self._match(page, words, float(share) if clear else None)
@@ -120,7 +120,7 @@ class Search:
     def _match(self, page: _Page, words: Set[str], share: float | None) -> Hit:
         likeness = self._likeness(page, words)
         covered = max((words & place for place in page.places), key=self._weight, default=set())
-        # Of words that say nothing it is no evidence that they occur.
+        # That vague words occur is no evidence.
         fit = likeness
         if share is not None:
             fit = (share + self._weight(covered) / self._weight(words)) / 2
@@ -146,15 +146,15 @@ class Search:
 
 
 class _Page:
-    """A passage as the search sees it: all in words."""
+    """A passage as lists of words, for the search."""
 
     def __init__(self, passage: Passage) -> None:
         self.passage = passage
         self.favour = _WRITTEN_AS_AN_ANSWER if passage.also_asked else 1.0
         heading = terms(" ".join(passage.headings[-1:]))
-        said = sentences(passage.text)
-        prose = [terms(sentence) for sentence in said if not sentence.startswith(ROW)]
-        rows = [terms(sentence) for sentence in said if sentence.startswith(ROW)]
+        units = sentences(passage.text)
+        prose = [terms(sentence) for sentence in units if not sentence.startswith(ROW)]
+        rows = [terms(sentence) for sentence in units if sentence.startswith(ROW)]
         self.asked = [set(terms(each)) for each in (*passage.headings[-1:], *passage.also_asked)]
         self.prose = [
             *(heading * _HEADING_WEIGHT),
@@ -164,7 +164,7 @@ class _Page:
         self.beside_prose = [word for row in rows for word in row]
         self.beside_prose += terms("\n".join(code_blocks(passage.text)))
         self.words = {*self.prose, *self.beside_prose}
-        # A thought takes up to two sentences, and the heading says what they are about.
+        # Neighbouring sentences belong together, and the heading to each pair.
         pairs = zip(prose, [*prose[1:], []], strict=True)
         self.places = [*self.asked, *({*heading, *one, *two} for one, two in pairs)]
         self.places += [{*heading, *row} for row in rows]

@@ -1,4 +1,4 @@
-"""Takes the Markdown of a passage apart: into blocks, and into sentences."""
+"""Splits the Markdown of a passage into blocks and into sentences."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def sentences(markdown: str) -> list[str]:
             is_row = unit.startswith(ROW)
             is_whole = is_row or unit.startswith(ITEM)
             parts = [unit] if is_whole else _SENTENCE_END.split(unit)
-            found += [part for part in parts if _WORD.search(part) and _is_said(part, heads)]
+            found += [part for part in parts if _WORD.search(part) and _is_kept(part, heads)]
     return found
 
 
@@ -61,7 +61,7 @@ def table_heads(markdown: str) -> dict[str, str]:
     return heads
 
 
-def _is_said(sentence: str, heads: dict[str, str]) -> bool:
+def _is_kept(sentence: str, heads: dict[str, str]) -> bool:
     return not sentence.startswith(ROW) or sentence in heads
 
 

@@ -1,4 +1,4 @@
-"""What was said so far, per session, in bounded memory."""
+"""The questions and answers so far, per session, in bounded memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from threading import Lock
 
 @dataclass(frozen=True)
 class Exchange:
-    """One question and what was answered, or as much of it as was said."""
+    """One question and its answer, or as much of it as was sent."""
 
     question: str
     answer: str

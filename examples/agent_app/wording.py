@@ -1,4 +1,4 @@
-"""Texts as words that can be compared: stemmed, without words that say little, synonyms as one.
+"""Texts as words that can be compared: stemmed, without words that mean little, synonyms as one.
 
 `snowballstemmer` makes "rated", "ratings" and "rate" one word. The lists are general English, and
 the words of this field; nothing in them depends on how a document is worded.
@@ -19,12 +19,12 @@ _WORD = re.compile(r"\d[\d.,:-]*\d|[^\W_]+")
 _NAME = re.compile(r"[^\W_]+(?:_[^\W_]+)+")
 _LOG_IN = re.compile(r"\b(?:log|sign)(?:s|ged|ned|ging|ning)?[ -](?:in|on)\b", re.IGNORECASE)
 
-# How one asks says nothing of what one asks about.
+# Words of asking say nothing about the subject.
 _ASKING = """
     describe example examples explain give hello help hey hi let mean means meant please say
     show tell thank thanks want wanted wants wish wonder wondering would could should might must
 """
-# What any question may have, whatever it is about: these count little.
+# Words that any question may have: these count little.
 _VAGUE = """
     able actually afterwards again allow already also always anybody anyone anything available
     become begin bring certain come different down easy enough ever every everybody everyone
@@ -76,7 +76,7 @@ def is_vague(term: str) -> bool:
 
 
 def _stems(words: Iterable[str]) -> list[str]:
-    # A stemmer keeps the word at hand in itself and is no thing to share between threads.
+    # A stemmer has state, and cannot be shared between threads.
     stemmed: list[str] = snowballstemmer.stemmer("english").stemWords(list(words))
     return stemmed
 

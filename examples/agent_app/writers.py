@@ -1,4 +1,4 @@
-"""Who writes the answer from what was found: the agent itself, or a model behind the same face."""
+"""Writes the answer from the passages: the agent itself, or a model behind the same interface."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from examples.agent_app.extract import compose
 from examples.agent_app.search import Hit
 from examples.agent_app.sessions import Exchange
 
-# A passage that accounts for less than half of a question is about something else.
+# A passage that covers less than half of a question is about something else.
 _ENOUGH = 0.5
 # How well a second passage has to fit, against the best one, to be worth reading.
 _WORTH_ADDING = 0.85
@@ -21,11 +21,11 @@ _WORD_WITH_SPACE = re.compile(r"\s*\S+\s*?")
 
 
 class Writer(Protocol):
-    """Turns a question, the passages found, and the session so far into an answer, bit by bit."""
+    """Turns a question, the passages found, and the session so far into an answer in pieces."""
 
     @property
     def description(self) -> str:
-        """Who writes, in words for the person who starts the app."""
+        """The writer's name, for the person who starts the app."""
         ...
 
     @property
@@ -54,8 +54,8 @@ class Writer(Protocol):
 class ExtractingWriter:
     """Quotes the passages. It needs no model, no account and no network.
 
-    It speaks at `words_per_second`, as a model would, so that the page, the stop button and a
-    client that leaves midway can be tried without one; 0 speaks as fast as it can.
+    It sends `words_per_second`, as a model would, so that the page, the stop button and a client
+    that disconnects midway can be tried without one; 0 sends as fast as it can.
     """
 
     description = "the agent itself, from sentences of the documentation (no model is set)"
@@ -75,7 +75,7 @@ class ExtractingWriter:
         self,
         question: str,
         hits: Sequence[Hit],
-        earlier: Sequence[Exchange],  # noqa: ARG002 - the face of every writer
+        earlier: Sequence[Exchange],  # noqa: ARG002 - the interface of every writer
         instead: Sequence[str] = (),
     ) -> AsyncGenerator[str, None]:
         """Yields the composed answer word by word."""
