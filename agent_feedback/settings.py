@@ -87,7 +87,7 @@ class Settings:
         retention_days: How long turns and delivered ratings stay in the ledger.
         expose_errors: Show a failed handler's exception to its client. For development only.
         redact: Called with every comment and correction before it is stored.
-        on_rating: Called with every rating (``agent_feedback.model.Rating``) that became durable.
+        on_rating: Called with every rating (:class:`agent_feedback.Rating`) that became durable.
 
     Raises:
         ConfigurationError: a value cannot work; the sentence names the field and the fix.

@@ -48,7 +48,7 @@ _GOOD = {
     202: "Durable, and not yet in MLflow.",
 }
 _ERRORS = {
-    400: "The body is not JSON, or a header that says who you are is malformed.",
+    400: "The body is not JSON, or an identity header is malformed.",
     401: "Nobody is signed in, or the workspace refuses the access token.",
     403: "Someone else asked, or another site's page sent this.",
     404: "No such answer, or no such rating of yours.",
