@@ -2,15 +2,15 @@
 
 Three servers take the same ratings and bring them to the same `mlflow server`: agent_feedback with
 its ledger in SQLite, with its ledger in PostgreSQL, and the route that one writes without it, which
-calls `mlflow.log_feedback` and keeps nothing. They take turns within each round, so that a slow
+calls `mlflow.log_feedback` and keeps nothing. They take turns, a few ratings each, so that a slow
 moment of the machine meets them all, and everything is launched anew several times.
 
 With `--tree old=… --tree new=…` agent_feedback comes from these checkouts, and so two versions of
 it are compared in one run.
 
 What is not measured: agent_feedback looks at each new rating once more, twenty seconds after MLflow
-got it. The pause after each round is for that; a round that takes longer than twenty seconds, with
-many servers or ratings, has some of it in its later measurements, whosever turn it is.
+got it. The long pauses between measurements are for that. Where one measurement takes longer than
+twenty seconds, with many servers or ratings, some of it is during another server's turn.
 """
 
 import argparse
@@ -36,6 +36,8 @@ CLIENTS = 16
 ANSWERS = 200
 # In the first ten seconds after an answer, a rating of it does not wait for MLflow.
 _FRESH_SECONDS = 12.0
+# So long may the measurements since the last pause take before there is another.
+_UNINTERRUPTED_SECONDS = 10.0
 _RECHECK_SECONDS = 25.0
 # For what a server still does after its answer, as in `benchmarks.overhead`.
 _PAUSE_SECONDS = 0.1
@@ -49,6 +51,8 @@ class Measurement:
 
     title: str
     unit: str
+    turns: int
+    """Over how many turns each server's ratings of a round are spread."""
     measure: Callable[[Raters, int], "Sample"]
 
 
@@ -106,11 +110,13 @@ def measurements() -> list[Measurement]:
 
     several = f"{CLIENTS} clients"
     return [
-        Measurement("default, 1 client", "ms", milliseconds("")),
-        Measurement(f"default, {several}", "ratings/s", per_second("")),
-        Measurement("respond-async, 1 client", "ms", milliseconds("respond-async")),
-        Measurement(f"respond-async, {several}", "ratings/s", per_second("respond-async")),
-        Measurement(f"respond-async until delivered, {several}", "ratings/s", delivered_per_second),
+        Measurement("default, 1 client", "ms", 4, milliseconds("")),
+        Measurement(f"default, {several}", "ratings/s", 2, per_second("")),
+        Measurement("respond-async, 1 client", "ms", 4, milliseconds("respond-async")),
+        Measurement(f"respond-async, {several}", "ratings/s", 2, per_second("respond-async")),
+        Measurement(
+            f"respond-async until delivered, {several}", "ratings/s", 2, delivered_per_second
+        ),
     ]
 
 
@@ -158,7 +164,6 @@ class Benchmark:
                 for key, sample in self._round(number, everybody):
                     if number:  # The first is to warm up.
                         samples[key] += sample
-                time.sleep(_RECHECK_SECONDS if number < self._rounds else 0)
         for (measurement, contender), sample in samples.items():
             result = self.results[measurement, contender]
             result.medians.append(statistics.median(sample.values))
@@ -169,16 +174,23 @@ class Benchmark:
     def _round(
         self, number: int, everybody: dict[Contender, Raters]
     ) -> Iterator[tuple[tuple[Measurement, Contender], Sample]]:
-        for turn, measurement in enumerate(self._wanted, number):
-            # Each server comes first equally often.
-            start = turn % len(self._contenders)
-            for contender in [*self._contenders[start:], *self._contenders[:start]]:
-                time.sleep(_PAUSE_SECONDS)
-                yield (
-                    (measurement, contender),
-                    measurement.measure(everybody[contender], self._ratings),
-                )
-                everybody[contender].wait_until_delivered()
+        # Each server comes first equally often.
+        shift = number
+        begun = time.monotonic()
+        for place, measurement in enumerate(self._wanted):
+            # A round starts with a pause too, except for the first.
+            took = time.monotonic() - begun
+            if took > _UNINTERRUPTED_SECONDS or (number and not place):
+                time.sleep(_RECHECK_SECONDS)
+                begun = time.monotonic()
+            for _ in range(measurement.turns):
+                shift = (shift + 1) % len(self._contenders)
+                for contender in [*self._contenders[shift:], *self._contenders[:shift]]:
+                    time.sleep(_PAUSE_SECONDS)
+                    raters = everybody[contender]
+                    sample = measurement.measure(raters, self._ratings // measurement.turns)
+                    raters.wait_until_delivered()
+                    yield (measurement, contender), sample
 
 
 def show(results: Sequence[Result], console: Console) -> None:
