@@ -166,7 +166,7 @@ class Dispatcher:
                 self._room.release()
         for batch in batches:
             self._submit(batch)
-        if batches:
+        if sum(map(len, batches)) == free * _MAX_PER_BATCH:  # there may be more
             return 0.0
         due = self._queue.seconds_until_due()
         return _IDLE_SECONDS if due is None else min(max(due, 0.02), _IDLE_SECONDS)
