@@ -28,7 +28,7 @@ from agent_feedback.service.forms import RatingForm
 from agent_feedback.service.receipts import Receipt, Submission
 from agent_feedback.service.targets import Target
 from agent_feedback.settings import Settings
-from agent_feedback.web.cross_origin import CrossOriginMiddleware
+from agent_feedback.web.cors import CrossOriginMiddleware
 from agent_feedback.web.lifespan import LifespanMiddleware
 from agent_feedback.web.routes import Routes
 

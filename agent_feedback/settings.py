@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar, cast, get_args
 
 from agent_feedback.errors import ConfigurationError
 from agent_feedback.model import COMMENT, CORRECTION, DIMENSION_PREFIX, SIGNAL_PREFIX, THUMB
-from agent_feedback.setting_kinds import HOOK, NAMES, NUMBER, SWITCH, TEXT, WHOLE_NUMBER, Kind
+from agent_feedback.setting_types import HOOK, NAMES, NUMBER, SWITCH, TEXT, WHOLE_NUMBER, Kind
 
 T = TypeVar("T")
 Raters = Literal["asker", "anyone"]

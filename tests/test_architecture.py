@@ -13,7 +13,7 @@ import agent_feedback
 PACKAGE = Path(__file__).parents[1] / "agent_feedback"
 
 LAYERS = [
-    {"errors", "model", "package_conflict", "setting_kinds", "log_throttle", "threads"},
+    {"errors", "model", "package_conflict", "setting_types", "log_throttle", "threads"},
     {"text", "guard", "trace_id", "settings"},
     {"environment_variables", "assessment_format"},
     {"ratings", "mlflow_client", "identity"},

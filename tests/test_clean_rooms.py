@@ -40,7 +40,7 @@ class TestTheWheel:
             "agent_feedback/py.typed",
             "agent_feedback/plugin.py",
             "agent_feedback/static/agent-feedback.d.ts",
-            "agent_feedback/static/agent-feedback/look.js",
+            "agent_feedback/static/agent-feedback/appearance.js",
         ],
     )
     def test_a_missing_file_is_named(self, tmp_path: Path, missing: str) -> None:

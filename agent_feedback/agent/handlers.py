@@ -7,7 +7,7 @@ import inspect
 from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable
 from typing import Any, TypeVar
 
-from agent_feedback.agent.threads import HandlerThreads
+from agent_feedback.agent.handler_threads import HandlerThreads
 from agent_feedback.errors import ConfigurationError
 from agent_feedback.model import Turn
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from agent_feedback.agent import request_fields
 from agent_feedback.guard import Guard
-from agent_feedback.identity.token_directory import DEADLINE_SECONDS
+from agent_feedback.identity.token_owners import DEADLINE_SECONDS
 from agent_feedback.mlflow_client.active_trace import ActiveTrace
 from agent_feedback.model import ANONYMOUS, Identity, Turn, TurnState
 

@@ -7,8 +7,8 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Final
 
-from agent_feedback.agent.adapters.closing import closing_events
 from agent_feedback.agent.adapters.plain import PlainAdapter
+from agent_feedback.agent.closing_events import closing_events
 from agent_feedback.agent.live_turn import LiveTurn
 from agent_feedback.agent.wire.request_context import RequestContext
 from agent_feedback.mlflow_client.active_trace import ActiveTrace

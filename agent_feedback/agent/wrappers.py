@@ -17,9 +17,9 @@ from typing import Any
 import anyio
 from mlflow.genai.agent_server import get_request_headers
 
-from agent_feedback.agent.adapters.choose import adapter_of
+from agent_feedback.agent.adapters.selection import adapter_of
+from agent_feedback.agent.handler_threads import HandlerThreads, as_it_is_now
 from agent_feedback.agent.handlers import Handler, HandlerRunner, is_stream
-from agent_feedback.agent.threads import HandlerThreads, as_it_is_now
 from agent_feedback.agent.turn_stream import (
     HELD_BACK,
     StreamOutside,

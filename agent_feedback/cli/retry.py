@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from agent_feedback.cli.opened_ledger import ledger_option, opened_ledger
+from agent_feedback.cli.open_ledger import ledger_option, opened_ledger
 
 
 @click.command()

@@ -9,7 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from agent_feedback.cli.opened_ledger import ledger_option, opened_ledger
+from agent_feedback.cli.open_ledger import ledger_option, opened_ledger
 from agent_feedback.ledger.statistics import DeliveryStatistics, delivery_statistics
 
 

@@ -7,7 +7,7 @@ runs inside a span.
 
 The dispatcher sleeps until something is due, or until it is woken: by a change of a rating, and by
 a worker that is done. MLflow's outages are noticed here too: after a failure that looks like one,
-nothing is attempted until a cheap request is answered (:mod:`.availability`).
+nothing is attempted until a cheap request is answered (:mod:`.mlflow_availability`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Callable
 from functools import partial
 
 from agent_feedback.delivery.attempt import NOTHING_FETCHED, Attempt, Fetched, OutOfTime
-from agent_feedback.delivery.availability import Availability
+from agent_feedback.delivery.mlflow_availability import Availability
 from agent_feedback.delivery.retry import after_failure
 from agent_feedback.delivery.row_state import (
     Outcome,

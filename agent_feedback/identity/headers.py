@@ -1,7 +1,7 @@
 """Who is asking: request headers in, one :class:`~agent_feedback.model.Identity` out.
 
 Nothing else in the package reads an identity header. The decision is pure; only an access token
-needs a look-up in the workspace, which :mod:`agent_feedback.identity.token_directory` does.
+needs a look-up in the workspace, which :mod:`agent_feedback.identity.token_owners` does.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from agent_feedback.errors import IdentityRequired
 from agent_feedback.guard import Guard
 from agent_feedback.identity.client_address import client_address
 from agent_feedback.identity.headers import APP_USER, AccessToken, Decision, RawHeaders, decide
-from agent_feedback.identity.token_directory import TokenDirectory
+from agent_feedback.identity.token_owners import TokenOwners
 from agent_feedback.model import Identity
 from agent_feedback.settings import Settings
 
@@ -21,12 +21,12 @@ class IdentityResolver:
         self._settings = settings
         self._guard = guard
         self._on_databricks_apps = on_databricks_apps
-        self._directory = TokenDirectory()
+        self._token_owners = TokenOwners()
 
     def start(self, headers: RawHeaders) -> Identity | Future[Identity]:
         """The person, or a future of them where a token is looked up. Never blocks."""
         who = self._decide(headers).who
-        return self._directory.look_up(who) if isinstance(who, AccessToken) else who
+        return self._token_owners.look_up(who) if isinstance(who, AccessToken) else who
 
     async def resolve(self, headers: RawHeaders) -> Identity:
         """The person who sends a rating.
@@ -38,7 +38,7 @@ class IdentityResolver:
             Unavailable: the workspace cannot be asked now.
         """
         who = self._decide(headers).who
-        identity = await self._directory.resolve(who) if isinstance(who, AccessToken) else who
+        identity = await self._token_owners.resolve(who) if isinstance(who, AccessToken) else who
         if identity.is_anonymous and self._settings.require_user:
             raise IdentityRequired()
         return identity

@@ -18,7 +18,7 @@ from agent_feedback.delivery.dispatcher import Dispatcher
 from agent_feedback.delivery.waiters import Delivered
 from agent_feedback.errors import ConfigurationError, Unavailable
 from agent_feedback.guard import Guard
-from agent_feedback.identity.opaque_key import opaque_key
+from agent_feedback.identity.person_key import person_key_of
 from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.mlflow_client.assessments import Assessments
 from agent_feedback.mlflow_client.search import TraceSearch
@@ -36,7 +36,7 @@ from agent_feedback.ratings.transitions import Transition
 from agent_feedback.service.changes import Changes
 from agent_feedback.service.forms import Forms, RatingForm
 from agent_feedback.service.receipts import Receipt, Submission
-from agent_feedback.service.stored import StoredRatings
+from agent_feedback.service.stored_ratings import StoredRatings
 from agent_feedback.service.targets import Rateable, Target, Targets, session_name
 from agent_feedback.settings import Settings
 
@@ -173,7 +173,7 @@ class Service:
         if person.is_anonymous:
             return None
         try:
-            return opaque_key(self._ledger.identity(), person.user_id)
+            return person_key_of(self._ledger.identity(), person.user_id)
         except ConfigurationError:
             raise Unavailable() from None
 

@@ -1,12 +1,12 @@
 /** <agent-feedback trace-id="tr-…"></agent-feedback>: see docs/widget.md and agent-feedback.d.ts. */
 
-import { Answer, NO_ANSWER, NOTHING, TEXTS, lookAfterWhatWaits } from "./agent-feedback/answer.js";
+import { Answer, NO_ANSWER, NOTHING, TEXTS, pollPending } from "./agent-feedback/answer.js";
 import {
   CHIP, RADIO, SCALE, STYLES, WHOLE, fill, labelsOf, make, named, textOf,
-} from "./agent-feedback/look.js";
-import { settings } from "./agent-feedback/server.js";
+} from "./agent-feedback/appearance.js";
+import { settings } from "./agent-feedback/routes.js";
 
-export { readAgentStream } from "./agent-feedback/server.js";
+export { readAgentStream } from "./agent-feedback/routes.js";
 
 const TARGET = ["trace-id", "client-request-id"];
 const CORRECTION = "expected_response";
@@ -304,5 +304,5 @@ function call(node, name) {
 
 if (!customElements.get("agent-feedback")) {
   customElements.define("agent-feedback", AgentFeedback);
-  lookAfterWhatWaits();
+  pollPending();
 }

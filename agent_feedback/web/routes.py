@@ -23,7 +23,6 @@ from agent_feedback.service.service import Service
 from agent_feedback.service.targets import Target
 from agent_feedback.service.waiting import Waiting
 from agent_feedback.settings import Settings
-from agent_feedback.web.component import Component
 from agent_feedback.web.openapi import (
     RequestId,
     RequestIds,
@@ -46,6 +45,7 @@ from agent_feedback.web.schemas import (
     FeedbackBody,
     SettingsBody,
 )
+from agent_feedback.web.widget_files import Component
 
 T = TypeVar("T")
 

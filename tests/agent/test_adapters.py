@@ -15,9 +15,9 @@ from mlflow.types.responses import (
 )
 from pydantic import BaseModel
 
-from agent_feedback.agent.adapters.choose import PLAIN, RESPONSES
-from agent_feedback.agent.adapters.closing import closing_events
 from agent_feedback.agent.adapters.plain import PlainAdapter
+from agent_feedback.agent.adapters.selection import PLAIN, RESPONSES
+from agent_feedback.agent.closing_events import closing_events
 from agent_feedback.model import Turn
 from tests.agent.hosting import (
     DONE,

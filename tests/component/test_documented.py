@@ -145,7 +145,7 @@ async def test_german_lacks_no_word(ann: Visitor) -> None:
     assert said
     page = await ann.open("")
     english: dict[str, Any] = await page.evaluate(
-        "import('/feedback/agent-feedback/look.js').then(({ ENGLISH }) => ENGLISH)"
+        "import('/feedback/agent-feedback/appearance.js').then(({ ENGLISH }) => ENGLISH)"
     )
     assert set(json.loads(said[1])) == set(english) - {"goodReasons", "badReasons"}
 

@@ -71,7 +71,7 @@ def test_the_types_can_be_fetched_and_nothing_else_can(site: Site) -> None:
 
 def test_the_types_name_every_label() -> None:
     """The declared label names are those that the component has, no more and no less."""
-    english = (STATIC / "agent-feedback" / "look.js").read_text()
+    english = (STATIC / "agent-feedback" / "appearance.js").read_text()
     block = re.search(r"ENGLISH = \{(.*?)\n\};", english, re.DOTALL)
     declared = re.search(r"type LabelName =(.*?);", TYPES, re.DOTALL)
     assert block

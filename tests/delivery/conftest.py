@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from agent_feedback.delivery import availability, row_state
+from agent_feedback.delivery import mlflow_availability, row_state
 from agent_feedback.delivery.dispatcher import Dispatcher
 from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.ledger.queue import DeliveryQueue
@@ -47,7 +47,7 @@ def dispatcher(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Dispatcher]:
     """Give a dispatcher that has not started, and whose pauses are short."""
-    monkeypatch.setattr(availability, "_PROBE_SECONDS", 0.1)
+    monkeypatch.setattr(mlflow_availability, "_PROBE_SECONDS", 0.1)
     monkeypatch.setattr(row_state, "UNSETTLED_MS", 500)
     monkeypatch.setattr(row_state, "RECHECK_MS", 300)
     made = Dispatcher(queue, store, is_open=open_traces.__contains__, retention_days=30)

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import func, or_, select, update
 
 from agent_feedback import AgentFeedback, application
-from agent_feedback.delivery import availability, row_state
+from agent_feedback.delivery import mlflow_availability, row_state
 from agent_feedback.ledger.tables import ratings
 from tests.faults.processes import until
 from tests.faults.unreliable_store import Faults, UnreliableStore
@@ -27,7 +27,7 @@ _UNTIL_IT_ANSWERS = 2**53
 def slow_down_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let an unknown outcome stay unknown until a test says that its time is over."""
     monkeypatch.setattr(row_state, "UNSETTLED_MS", 3_600_000)
-    monkeypatch.setattr(availability, "_PROBE_SECONDS", 0.02)
+    monkeypatch.setattr(mlflow_availability, "_PROBE_SECONDS", 0.02)
 
 
 class MortalApp:

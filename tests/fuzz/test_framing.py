@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message, Receive, Scope, Send
 
-from agent_feedback.agent.adapters.choose import PLAIN
+from agent_feedback.agent.adapters.selection import PLAIN
 from agent_feedback.agent.wire.middleware import AgentRoutesMiddleware
 from agent_feedback.agent.wire.request_context import CurrentRequest, RequestContext
 from tests.fuzz.texts import any_text, json_of, long_text

@@ -1,7 +1,7 @@
 """Who rates, over every combination of what can be sent and set.
 
 What is expected comes from :func:`expected`, which states the rules one by one and shares no code
-with the package. What a workspace says of a token is in the directory's cache already, so that
+with the package. What a workspace says of a token is in the cache already, so that
 thousands of combinations take no time; the look-up itself, with the real SDK, is tested beside.
 """
 
@@ -24,7 +24,7 @@ from agent_feedback import (
 )
 from agent_feedback.guard import Guard
 from agent_feedback.identity.resolver import IdentityResolver
-from agent_feedback.identity.token_directory import TokenDirectory
+from agent_feedback.identity.token_owners import TokenOwners
 from agent_feedback.model import Identity
 
 ANN, BOB, DAN, TINA = (f"{name}@example.com" for name in ("ann", "bob", "dan", "tina"))
@@ -124,9 +124,9 @@ def expected_asker(row: Combination) -> str | None:
     return who if isinstance(who, str) else None
 
 
-def directory() -> TokenDirectory:
-    """Give a directory that has looked up every token already."""
-    asked = TokenDirectory()
+def token_owners() -> TokenOwners:
+    """Give token owners that has looked up every token already."""
+    asked = TokenOwners()
     for secret, found in FOUND.items():
         answer = Future[Identity]()
         if isinstance(found, Identity):
@@ -143,7 +143,7 @@ def resolver(row: Combination) -> IdentityResolver:
     if (source := SOURCE[row.source]) is not None:
         chosen["user_id_source"] = source
     built = IdentityResolver(Settings(**chosen), Guard(), on_databricks_apps=row.on_apps)
-    built._directory = directory()
+    built._token_owners = token_owners()
     return built
 
 

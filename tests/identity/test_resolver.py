@@ -7,7 +7,7 @@ import pytest
 
 from agent_feedback import FeedbackError, IdentityRefused, IdentityRequired, Settings, Unavailable
 from agent_feedback.guard import Guard
-from agent_feedback.identity import token_directory
+from agent_feedback.identity import token_owners
 from agent_feedback.identity.resolver import IdentityResolver
 from agent_feedback.model import Identity
 from tests.support.fake_workspace import FakeWorkspace
@@ -68,7 +68,7 @@ async def test_a_token_that_proves_nothing_is_never_anonymous(
     error: type[FeedbackError],
 ) -> None:
     """A refused token and a workspace that is away are errors of their own."""
-    monkeypatch.setattr(token_directory, "DEADLINE_SECONDS", 1.0)
+    monkeypatch.setattr(token_owners, "DEADLINE_SECONDS", 1.0)
     happens(workspace)
     with pytest.raises(error) as failed:
         await resolver().resolve(TOKEN)

@@ -12,7 +12,7 @@ import httpx
 import mlflow
 import pytest
 
-from agent_feedback.identity import token_directory
+from agent_feedback.identity import token_owners
 from tests.security.attacks_input import TRACE_IDS
 from tests.security.world import Scene, World, person
 from tests.support.fake_workspace import FakeWorkspace
@@ -190,7 +190,7 @@ def test_trouble_of_ours_tells_nothing(
     said = {"trace_id": scene.trace_id, "value": False, "rationale": WORDS}
     victim = dict(person(VICTIM))
     fails(world, headers=victim, json=said | {"rationale": f"redact {WORDS}"})
-    monkeypatch.setattr(token_directory, "DEADLINE_SECONDS", 1.0)
+    monkeypatch.setattr(token_owners, "DEADLINE_SECONDS", 1.0)
     databricks_apps.away = True
     fails(world, headers={"X-Forwarded-Access-Token": f"{TOKEN}-unseen"}, json=said)
     uri = mlflow.get_tracking_uri()

@@ -8,7 +8,7 @@ import httpx
 import mlflow
 import pytest
 
-from agent_feedback.identity import token_directory
+from agent_feedback.identity import token_owners
 from agent_feedback.mlflow_client.search import TraceSearch
 from agent_feedback.model import StoredTrace
 from agent_feedback.service import waiting as waits
@@ -254,6 +254,6 @@ def test_a_token_that_proves_nothing_is_never_anonymous(
     site, trace_id = open_site(), stored_trace("anonymous")
     assert "good" not in refused(with_token(site, "bad", trace_id), 401)
     workspace.away = True
-    monkeypatch.setattr(token_directory, "DEADLINE_SECONDS", 1.0)
+    monkeypatch.setattr(token_owners, "DEADLINE_SECONDS", 1.0)
     comes_back(with_token(site, "good", trace_id))
     assert held(trace_id) == {}

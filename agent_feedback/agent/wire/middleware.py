@@ -1,8 +1,8 @@
 """The middleware around the agent server's own routes.
 
-A pure ASGI middleware. It lets the handler's wrapper know that it answers a request, and passes the
-request's messages through :class:`~agent_feedback.agent.wire.client.Client` on their way in and
-:class:`~agent_feedback.agent.wire.answer.Answer` on their way out.
+A pure ASGI middleware. It lets the handler's wrapper know that it answers a request. The request's
+messages pass through a :class:`DisconnectListener` on their way in, and an :class:`Answer` on their
+way out.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, cast
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from agent_feedback.agent.wire.answer import Answer
-from agent_feedback.agent.wire.client import Client
+from agent_feedback.agent.wire.disconnect import DisconnectListener
 from agent_feedback.agent.wire.request_context import CurrentRequest, RequestContext
 
 AGENT_ROUTES = ("/invocations", "/responses")
@@ -45,17 +45,17 @@ class AgentRoutesMiddleware:
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = RequestContext(scope["headers"])
         answer = Answer(context, send)
-        client = Client(context, receive)
+        listener = DisconnectListener(context, receive)
         token = self._current.set(context)
         task = cast("asyncio.Task[Any]", asyncio.current_task())
         self._running.add(task)
         try:
-            await self._app(_uncompressed(scope), client.receive, answer.send)
+            await self._app(_uncompressed(scope), listener.receive, answer.send)
         finally:
             self._running.discard(task)
             self._current.reset(token)
             answer.close()
-            client.close()
+            listener.close()
 
     def _after_requests(self, send: Send) -> Send:
         """Say that the app is shut down only after the requests that its stop cancelled have ended.

@@ -6,7 +6,7 @@
 import {
   NOTHING, REPLACED, carryOut, detailOf, draftOf, entries, isOf, keep, keepDraft, knownPerson,
   onOtherTabs, put, ratingsOf, remove, same, settings, slotsOf,
-} from "./server.js";
+} from "./routes.js";
 
 export { NOTHING };
 export const TEXTS = ["rationale", "correction"];
@@ -338,7 +338,7 @@ async function sendAll() {
   pause = PAUSE_MS;
 }
 
-export function lookAfterWhatWaits() {
+export function pollPending() {
   flush();
   addEventListener("online", wake);
   document.addEventListener("visibilitychange", wake);

@@ -1,4 +1,4 @@
-"""The client's side of one request: its body, and the news that it has left."""
+"""The request on its way in: its body, and then that its client has disconnected."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from starlette.types import Message, Receive
 from agent_feedback.agent.wire.request_context import RequestContext
 
 
-class Client:
+class DisconnectListener:
     """The ``receive`` of one request's ASGI application.
 
     Once the request's body has been read, a task listens for the client's leaving. So the turn is

@@ -13,8 +13,7 @@ import pytest
 from fastapi import Request
 from mlflow.genai.agent_server import AgentServer, get_request_headers
 
-from agent_feedback.agent import threads
-from agent_feedback.agent.threads import HandlerThreads
+from agent_feedback.agent.handler_threads import HandlerThreads
 from tests.agent.hosting import DONE, TYPED, UNTYPED, Hosts, request_body, spans_by_name
 
 USER = ContextVar("user", default="nobody")
@@ -198,7 +197,7 @@ async def test_a_slow_reader_holds_the_thread_back() -> None:
         read.append(number)
         if number < 40:
             await asyncio.sleep(0.001)
-            assert len(produced) - len(read) <= threads._AHEAD + 1
+            assert len(produced) - len(read) <= handler_threads._AHEAD + 1
     assert read == list(range(100))
 
 

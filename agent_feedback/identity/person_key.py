@@ -9,7 +9,7 @@ _PURPOSE = b"agent_feedback person key\0"
 _LENGTH = 32
 
 
-def opaque_key(secret: str, user_id: str) -> str:
+def person_key_of(secret: str, user_id: str) -> str:
     """The key of a person: the same for the same secret, and of no use to find the person.
 
     Args:

@@ -2,8 +2,7 @@
 
 import pytest
 
-from agent_feedback.delivery import availability
-from agent_feedback.delivery.availability import Availability
+from agent_feedback.delivery.mlflow_availability import Availability
 
 
 class Mlflow:
@@ -39,7 +38,7 @@ def test_an_outage_is_probed_until_its_end() -> None:
     assert not mlflow.known.is_open
     mlflow.answers = False
     waits = [mlflow.known.seconds_to_wait() for _ in range(3)]
-    assert waits == [availability._PROBE_SECONDS] * 3
+    assert waits == [mlflow_availability._PROBE_SECONDS] * 3
     assert mlflow.known.is_away
     mlflow.answers = True
     assert mlflow.known.seconds_to_wait() == 0.0
@@ -59,7 +58,9 @@ def test_a_doubt_that_was_none_is_no_return() -> None:
 def test_a_busy_server_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is attempted for as long as it asked for, at the longest; then again."""
     now = [100.0]
-    monkeypatch.setattr("agent_feedback.delivery.availability.time.monotonic", lambda: now[0])
+    monkeypatch.setattr(
+        "agent_feedback.delivery.mlflow_availability.time.monotonic", lambda: now[0]
+    )
     mlflow = Mlflow()
     mlflow.known.seconds_to_wait()
     mlflow.known.be_quiet(30)

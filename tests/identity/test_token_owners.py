@@ -14,9 +14,9 @@ from collections.abc import Iterator
 import pytest
 
 from agent_feedback import IdentityRefused, Unavailable, log_throttle
-from agent_feedback.identity import token_directory
+from agent_feedback.identity import token_owners
 from agent_feedback.identity.headers import AccessToken
-from agent_feedback.identity.token_directory import TokenDirectory
+from agent_feedback.identity.token_owners import TokenOwners
 from agent_feedback.model import Identity
 from tests.support.fake_workspace import FakeWorkspace
 from tests.support.rating import eventually
@@ -34,7 +34,7 @@ def workspace(fake_workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("DATABRICKS_CLIENT_SECRET", "app-secret")
     fake_workspace.users[SECRET] = "ann@example.com"
     # Far more than an answer takes on a busy machine.
-    monkeypatch.setattr(token_directory, "DEADLINE_SECONDS", 30.0)
+    monkeypatch.setattr(token_owners, "DEADLINE_SECONDS", 30.0)
     return fake_workspace
 
 
@@ -49,8 +49,8 @@ def silent_host(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 async def test_concurrent_requests_share_one_look_up(workspace: FakeWorkspace) -> None:
     """Twenty requests with one token ask the workspace once, and all get the answer."""
     workspace.delay_seconds = 0.2
-    directory = TokenDirectory()
-    people = await asyncio.gather(*(directory.resolve(TOKEN) for _ in range(20)))
+    owners = TokenOwners()
+    people = await asyncio.gather(*(owners.resolve(TOKEN) for _ in range(20)))
     assert people == [ANN] * 20
     assert len(workspace.look_ups()) == 1
 
@@ -58,8 +58,8 @@ async def test_concurrent_requests_share_one_look_up(workspace: FakeWorkspace) -
 async def test_who_goes_away_takes_the_answer_from_nobody(workspace: FakeWorkspace) -> None:
     """The first of those who share a look-up is cancelled; the others still get their answer."""
     workspace.delay_seconds = 0.3
-    directory = TokenDirectory()
-    first, *others = (asyncio.create_task(directory.resolve(TOKEN)) for _ in range(3))
+    owners = TokenOwners()
+    first, *others = (asyncio.create_task(owners.resolve(TOKEN)) for _ in range(3))
     await asyncio.sleep(0)  # each has begun to wait
     first.cancel()
     assert await asyncio.gather(*others) == [ANN, ANN]
@@ -72,23 +72,23 @@ async def test_an_answer_is_kept_and_expires(
 ) -> None:
     """A token is asked about once within five minutes, and again afterwards."""
     clock = Clock(monkeypatch)
-    directory = TokenDirectory()
-    assert [await directory.resolve(TOKEN) for _ in range(3)] == [ANN] * 3
+    owners = TokenOwners()
+    assert [await owners.resolve(TOKEN) for _ in range(3)] == [ANN] * 3
     clock.seconds += 299
-    assert await directory.resolve(TOKEN) == ANN
+    assert await owners.resolve(TOKEN) == ANN
     assert len(workspace.look_ups()) == 1
     clock.seconds += 2
     workspace.users[SECRET] = "bob@example.com"
-    assert (await directory.resolve(TOKEN)).user_id == "bob@example.com"
+    assert (await owners.resolve(TOKEN)).user_id == "bob@example.com"
     assert len(workspace.look_ups()) == 2
 
 
 class Clock:
-    """The directory's clock, set forward at will."""
+    """The clock of the cache, set forward at will."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.seconds = time.monotonic()
-        for module in (token_directory, log_throttle):
+        for module in (token_owners, log_throttle):
             monkeypatch.setattr(module, "time", self)
 
     def monotonic(self) -> float:
@@ -99,24 +99,24 @@ class Clock:
 async def test_tokens_are_told_apart(workspace: FakeWorkspace) -> None:
     """Each token has its own owner."""
     workspace.users["other"] = "bob@example.com"
-    directory = TokenDirectory()
-    assert await directory.resolve(TOKEN) == ANN
-    assert (await directory.resolve(AccessToken("other"))).user_id == "bob@example.com"
+    owners = TokenOwners()
+    assert await owners.resolve(TOKEN) == ANN
+    assert (await owners.resolve(AccessToken("other"))).user_id == "bob@example.com"
 
 
 async def test_no_more_tokens_are_remembered_than_the_bound(
     workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beyond the bound the oldest is forgotten, and asked about again when it comes back."""
-    monkeypatch.setattr(token_directory, "_MAX_ENTRIES", 2)
+    monkeypatch.setattr(token_owners, "_MAX_ENTRIES", 2)
     workspace.users |= {"b": "bob@example.com", "c": "cid@example.com"}
-    directory = TokenDirectory()
+    owners = TokenOwners()
     for secret in (SECRET, "b", "c"):
-        await directory.resolve(AccessToken(secret))
-    assert len(directory._answers) == 2
-    await directory.resolve(AccessToken("c"))
+        await owners.resolve(AccessToken(secret))
+    assert len(owners._answers) == 2
+    await owners.resolve(AccessToken("c"))
     assert len(workspace.look_ups()) == 3
-    assert await directory.resolve(TOKEN) == ANN
+    assert await owners.resolve(TOKEN) == ANN
     assert len(workspace.look_ups()) == 4
 
 
@@ -126,9 +126,9 @@ async def test_a_silent_workspace_costs_no_more_than_the_deadline() -> None:
 
     The databricks-sdk alone would block for five minutes.
     """
-    directory = TokenDirectory()
-    look_up = directory.look_up(TOKEN)
-    asking = asyncio.create_task(asyncio.wait_for(directory.resolve(TOKEN), 60))
+    owners = TokenOwners()
+    look_up = owners.look_up(TOKEN)
+    asking = asyncio.create_task(asyncio.wait_for(owners.resolve(TOKEN), 60))
     beats = 0
     while not asking.done():
         await asyncio.sleep(0.05)
@@ -137,7 +137,7 @@ async def test_a_silent_workspace_costs_no_more_than_the_deadline() -> None:
     with pytest.raises(Unavailable) as failed:
         await asking
     assert failed.value.retry_after >= 1
-    assert look_up is directory.look_up(TOKEN)
+    assert look_up is owners.look_up(TOKEN)
     assert eventually(_asking_threads, lambda left: left == 0, within=30) == 0
 
 
@@ -149,17 +149,17 @@ async def test_an_answer_that_comes_late_is_kept(
     workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever asked is told to come back, and who comes back gets it without another look-up."""
-    monkeypatch.setattr(token_directory, "DEADLINE_SECONDS", 1.0)
+    monkeypatch.setattr(token_owners, "DEADLINE_SECONDS", 1.0)
     workspace.delay_seconds = 0.7  # two questions: the host's metadata, and whose token it is
-    directory = TokenDirectory()
+    owners = TokenOwners()
     with pytest.raises(Unavailable):
-        await directory.resolve(TOKEN)
+        await owners.resolve(TOKEN)
 
     def in_cache() -> bool:
-        return directory.look_up(TOKEN).exception() is None
+        return owners.look_up(TOKEN).exception() is None
 
     assert eventually(in_cache, bool, within=30)
-    assert await directory.resolve(TOKEN) == ANN
+    assert await owners.resolve(TOKEN) == ANN
     assert len(workspace.look_ups()) == 1
 
 
@@ -174,20 +174,20 @@ async def test_a_failure_is_kept_for_a_moment_only(
     clock = Clock(monkeypatch)
     workspace.away = away
     workspace.users.clear()
-    directory = TokenDirectory()
+    owners = TokenOwners()
     with monkeypatch.context() as patch:
         if away:  # the SDK tries again until the deadline
-            patch.setattr(token_directory, "DEADLINE_SECONDS", 1.0)
-        assert isinstance(directory.look_up(TOKEN).exception(timeout=60), error)
+            patch.setattr(token_owners, "DEADLINE_SECONDS", 1.0)
+        assert isinstance(owners.look_up(TOKEN).exception(timeout=60), error)
     asked = len(workspace.look_ups())
     for _ in range(3):
         with pytest.raises(error):
-            await directory.resolve(TOKEN)
+            await owners.resolve(TOKEN)
     assert len(workspace.look_ups()) == asked
     workspace.away = False
     workspace.users[SECRET] = "ann@example.com"
-    clock.seconds += token_directory._KEEP_FAILURE_SECONDS + 0.1
-    assert await directory.resolve(TOKEN) == ANN
+    clock.seconds += token_owners._KEEP_FAILURE_SECONDS + 0.1
+    assert await owners.resolve(TOKEN) == ANN
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
@@ -195,13 +195,13 @@ async def test_what_the_workspace_refuses_is_refused(workspace: FakeWorkspace, s
     """Expired, unknown and malformed tokens are refused, whichever way the workspace says so."""
     workspace.refuses_with = status
     with pytest.raises(IdentityRefused):
-        await TokenDirectory().resolve(AccessToken("expired"))
+        await TokenOwners().resolve(AccessToken("expired"))
 
 
 async def test_a_machines_token_is_no_person(workspace: FakeWorkspace) -> None:
     """Another app's own token names nobody; its name is an application's id."""
     workspace.service_principals["app"] = "0A1B2C3D-0000-4444-8888-0123456789AB"
-    assert await TokenDirectory().resolve(AccessToken("app")) == Identity(how="obo")
+    assert await TokenOwners().resolve(AccessToken("app")) == Identity(how="obo")
 
 
 async def test_a_workspace_that_is_not_configured_is_not_asked(
@@ -210,13 +210,13 @@ async def test_a_workspace_that_is_not_configured_is_not_asked(
     """Without a host, tokens cannot be resolved; the log says so once a minute, by kind alone."""
     clock = Clock(monkeypatch)
     monkeypatch.setenv("DATABRICKS_CONFIG_FILE", "/nonexistent")
-    directory = TokenDirectory()
+    owners = TokenOwners()
     for secret in ("a-s3cret", "b-s3cret"):
         with pytest.raises(Unavailable):
-            await directory.resolve(AccessToken(secret))
+            await owners.resolve(AccessToken(secret))
     clock.seconds += 61
     with pytest.raises(Unavailable):
-        await directory.resolve(AccessToken("c-s3cret"))
+        await owners.resolve(AccessToken("c-s3cret"))
     ours = [r.getMessage() for r in caplog.records if r.name.startswith("agent_feedback")]
     assert len(ours) == 2
     assert "s3cret" not in "".join(ours)
@@ -225,31 +225,31 @@ async def test_a_workspace_that_is_not_configured_is_not_asked(
 async def test_the_token_is_told_to_nobody(
     workspace: FakeWorkspace, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No log, the SDK's own included, no error and no state of the directory holds the token."""
+    """No log, the SDK's own included, no error and no state of the owners holds the token."""
     caplog.set_level(logging.DEBUG)
-    directory = TokenDirectory()
+    owners = TokenOwners()
     workspace.users.clear()
     with pytest.raises(IdentityRefused) as failed:
-        await directory.resolve(TOKEN)
-    told = [repr(TOKEN), str(TOKEN), repr(failed.value), repr(directory._answers), caplog.text]
+        await owners.resolve(TOKEN)
+    told = [repr(TOKEN), str(TOKEN), repr(failed.value), repr(owners._answers), caplog.text]
     assert not any(SECRET in each for each in told)
-    assert SECRET.encode() not in pickle.dumps(list(directory._answers))
+    assert SECRET.encode() not in pickle.dumps(list(owners._answers))
 
 
 async def test_a_flood_of_tokens_is_bounded(
     workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Beyond a few look-ups at once, tokens are refused for now: no threads, nothing remembered."""
-    monkeypatch.setattr(token_directory, "DEADLINE_SECONDS", 5.0)
+    monkeypatch.setattr(token_owners, "DEADLINE_SECONDS", 5.0)
     workspace.delay_seconds = 1.5
     before = threading.active_count()
-    directory = TokenDirectory()
-    look_ups = [directory.look_up(AccessToken(f"token-{i}")) for i in range(200)]
+    owners = TokenOwners()
+    look_ups = [owners.look_up(AccessToken(f"token-{i}")) for i in range(200)]
     assert threading.active_count() - before <= 20
     assert isinstance(look_ups[-1].exception(timeout=0), Unavailable)
-    assert len(directory._answers) == 8
+    assert len(owners._answers) == 8
     assert eventually(_asking_threads, lambda left: left == 0, within=60) == 0
-    assert await directory.resolve(TOKEN) == ANN
+    assert await owners.resolve(TOKEN) == ANN
 
 
 @pytest.mark.parametrize("host", ["", "https://workspace.invalid"])
@@ -257,8 +257,8 @@ def test_only_an_app_with_a_workspace_imports_its_sdk(host: str) -> None:
     """The import takes most of what the first person may wait, and nearly half of a start."""
     kept = {name: v for name, v in os.environ.items() if not name.startswith("DATABRICKS_")}
     program = (
-        "import sys; from agent_feedback.identity.token_directory import TokenDirectory;"
-        " TokenDirectory(); print('agent_feedback.identity.workspace' in sys.modules)"
+        "import sys; from agent_feedback.identity.token_owners import TokenOwners;"
+        " TokenOwners(); print('agent_feedback.identity.workspace' in sys.modules)"
     )
     said = subprocess.check_output(
         [sys.executable, "-c", program],

@@ -30,7 +30,7 @@ _MAX_LOOK_UPS = 8
 _LOG_AGAIN_SECONDS = 60.0
 
 
-class TokenDirectory:
+class TokenOwners:
     """Resolves access tokens to people, one question per token and five minutes."""
 
     def __init__(self) -> None:
