@@ -13,6 +13,7 @@ import pytest
 from fastapi import Request
 from mlflow.genai.agent_server import AgentServer, get_request_headers
 
+from agent_feedback.agent import handler_threads
 from agent_feedback.agent.handler_threads import HandlerThreads
 from tests.agent.hosting import DONE, TYPED, UNTYPED, Hosts, request_body, spans_by_name
 

@@ -2,6 +2,7 @@
 
 import pytest
 
+from agent_feedback.delivery import mlflow_availability
 from agent_feedback.delivery.mlflow_availability import Availability
 
 
