@@ -46,8 +46,8 @@ export class AgentFeedback extends HTMLElement {
     });
   }
 
-  async rate(value, { dimension, ...said } = {}) {
-    return this.#say(dimension, dimension ? value : { ...NOTHING, ...said, value });
+  async rate(value, { dimension, ...parts } = {}) {
+    return this.#say(dimension, dimension ? value : { ...NOTHING, ...parts, value });
   }
 
   async withdraw({ dimension } = {}) {

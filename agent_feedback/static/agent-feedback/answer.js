@@ -116,11 +116,11 @@ export class Answer {
   }
 
   /** What no longer stands can be sent again. */
-  salvage(said) {
+  salvage(sent) {
     const { draft } = this;
     for (const name of TEXTS) {
-      if (!said?.[name] || draft[name] !== undefined) continue;
-      draft[name] = said[name];
+      if (!sent?.[name] || draft[name] !== undefined) continue;
+      draft[name] = sent[name];
       draft.undo = undefined; // it would write over this
     }
     this.type();

@@ -141,9 +141,9 @@ export const ENGLISH = {
 
 /** The attribute `labels` is JSON, or the id of a block of it. */
 export function labelsOf(element) {
-  const said = element.getAttribute("labels") ?? "agent-feedback-labels";
-  const block = element.querySelector("script") ?? document.getElementById(said);
-  return { ...ENGLISH, ...JSON.parse(said[0] === "{" ? said : block?.textContent ?? "{}") };
+  const labels = element.getAttribute("labels") ?? "agent-feedback-labels";
+  const block = element.querySelector("script") ?? document.getElementById(labels);
+  return { ...ENGLISH, ...JSON.parse(labels[0] === "{" ? labels : block?.textContent ?? "{}") };
 }
 
 export const textOf = (labels, { note, message, status }) => fill(labels[note] ?? "",

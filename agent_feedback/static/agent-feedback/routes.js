@@ -33,7 +33,7 @@ export async function request(method, path, body) {
   throw Object.assign(new Error(message), { status, isAway: NOT_NOW.includes(status), retryAfter });
 }
 
-/** Makes the server say what a click says, whatever those before it said. */
+/** Makes the server hold what a click says, whatever the clicks before it said. */
 function requestsFor({ target, slot, wanted }, clicks) {
   const post = (body) => ["POST", "", { ...target, ...body }];
   const withdraw = (dimension) =>
@@ -41,10 +41,10 @@ function requestsFor({ target, slot, wanted }, clicks) {
   const [kind, name] = slot.split(":");
   if (kind === "signal") return [post({ signal: name })];
   if (kind === "stars") return [wanted ? post({ dimension: name, value: wanted }) : withdraw(name)];
-  const said = Object.entries(wanted).filter(([, part]) => part === !!part || part?.length);
+  const given = Object.entries(wanted).filter(([, part]) => part === !!part || part?.length);
   const isGone = wanted.value === null;
   const { correction } = wanted;
-  const steps = [isGone ? withdraw() : post(Object.fromEntries(said))];
+  const steps = [isGone ? withdraw() : post(Object.fromEntries(given))];
   if (correction === "" && clicks.some((each) => each.had || each.wanted.correction)) {
     steps.unshift(withdraw("expected_response"));
   }
