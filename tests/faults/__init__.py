@@ -1,1 +1,1 @@
-"""Every fault we can cause, on real processes, against what people were promised."""
+"""Every fault we can cause, on real processes, against what users were promised."""

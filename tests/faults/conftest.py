@@ -1,24 +1,21 @@
-"""How much of every fault there is, and the table of what became of it."""
+"""How much of every fault there is, and the table of what came of each."""
 
 import json
 import os
-import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from mlflow import MlflowClient
 
-from tests.faults.people import Audit, People
+from tests.faults.audit import Audit
 from tests.faults.processes import Replica
+from tests.faults.scenario import Note, Scenario, UsersOf
+from tests.faults.users import Users
 from tests.support.mlflow_store import MlflowServer
-
-StartReplica = Callable[..., Replica]
-GatherPeople = Callable[..., People]
-Note = Callable[..., None]
 
 # One line for each scenario, also where several processes run the tests.
 _FIGURES = "FAULTS_FIGURES"
@@ -33,8 +30,8 @@ class Scale:
     kills: int
     deaths_amid_a_write: int
     first_second_ratings: int
-    histories: int
-    lies_seconds: float
+    examples: int
+    false_answers_seconds: float
     ledger_seconds: float
     soak_seconds: float
 
@@ -101,39 +98,35 @@ def note() -> Note:
 
 
 @pytest.fixture
-def experiment_id(mlflow_server: MlflowServer) -> str:
-    """Create an experiment on the session's `mlflow server` that no other test uses."""
-    return new_experiment(mlflow_server.url)
+def users_of() -> Iterator[UsersOf]:
+    """Give a function that makes users of one or several replicas."""
+    with ExitStack() as made:
 
+        def make(*replicas: Replica, **chosen: Any) -> Users:
+            return made.enter_context(Users([each.url for each in replicas], **chosen))
 
-def new_experiment(tracking_uri: str) -> str:
-    """Create an experiment of a name that nobody used."""
-    return str(MlflowClient(tracking_uri).create_experiment(f"faults-{uuid.uuid4()}"))
+        yield make
 
 
 @pytest.fixture
-def replica(tmp_path: Path) -> Iterator[StartReplica]:
-    """Give a function that starts a replica; on a new SQLite ledger unless another is named."""
+def begin(
+    tmp_path: Path, users_of: UsersOf, note: Note
+) -> Iterator[Callable[[MlflowServer], Scenario]]:
+    """Give a function that begins a scenario on a server."""
     with ExitStack() as running:
-
-        def start(*, ledger_url: str = "", **chosen: Any) -> Replica:
-            url = ledger_url or f"sqlite:///{tmp_path}/ledger-{uuid.uuid4().hex[:8]}.db"
-            made = Replica(tmp_path, ledger_url=url, **chosen)
-            running.callback(made.close)
-            made.start()
-            return made
-
-        yield start
+        yield partial(Scenario, tmp_path, running, users_of, note)
 
 
 @pytest.fixture
-def people() -> Iterator[GatherPeople]:
-    """Give a function that gathers people before one or several replicas."""
-    with ExitStack() as gathered:
+def scenario(mlflow_server: MlflowServer, begin: Callable[[MlflowServer], Scenario]) -> Scenario:
+    """Begin a scenario on the session's `mlflow server`."""
+    return begin(mlflow_server)
 
-        def gather(*replicas: Replica, **chosen: Any) -> People:
-            made = People([each.url for each in replicas], **chosen)
-            gathered.callback(made.close)
-            return made
 
-        yield gather
+@pytest.fixture
+def own_scenario(
+    own_mlflow_server: MlflowServer, begin: Callable[[MlflowServer], Scenario]
+) -> Scenario:
+    """Begin a scenario on an `mlflow server` that the test may stop and freeze."""
+    own_mlflow_server.start()
+    return begin(own_mlflow_server)

@@ -1,4 +1,4 @@
-"""A small proxy before a real MLflow, which lies about what MLflow did.
+"""A small proxy before a real MLflow, which fails as servers, gateways and networks do.
 
 It speaks just enough HTTP for MLflow's client: a request with its length, one a connection.
 """
@@ -21,13 +21,13 @@ _START_SECONDS = 10.0
 _FORWARD_SECONDS = 120.0
 _HOP_BY_HOP = {"connection", "content-encoding", "content-length", "host", "transfer-encoding"}
 # Assessments and one trace: not how traces get there.
-_LIED_ABOUT = re.compile(r"/mlflow/traces/tr-[0-9a-f]+(/assessments.*)?$")
-# The cheap question whether MLflow is there: as long as it is denied, nothing else is asked.
-_ASKS_WHETHER_IT_IS_THERE = re.compile(r"/mlflow/experiments/get$")
+_RATING_PATHS = re.compile(r"/mlflow/traces/tr-[0-9a-f]+(/assessments.*)?$")
+# The cheap request whether MLflow is there: as long as it fails, nothing else is sent.
+_PROBE_PATH = re.compile(r"/mlflow/experiments/get$")
 
 
-class Lie(Enum):
-    """What becomes of one request, and what the client is told of it."""
+class ProxyFault(Enum):
+    """What becomes of one request, and what the client is told."""
 
     NONE = "forwarded"
     FAIL_DONE = "done, and answered 500"
@@ -42,13 +42,14 @@ class Lie(Enum):
     LATE = "cut off, and done later"
 
 
-_SAID: dict[Lie, tuple[int, str, bytes]] = {
-    Lie.FAIL_DONE: (500, "application/json", b'{"error_code": "INTERNAL_ERROR", "message": "!"}'),
-    Lie.FAIL: (500, "application/json", b'{"error_code": "INTERNAL_ERROR", "message": "!"}'),
-    Lie.BUSY: (429, "text/plain", b"too many requests"),
-    Lie.HTML: (200, "text/html", b"<!doctype html><title>Sign in</title>"),
-    Lie.BROKEN: (200, "application/json", b'{"assessment": {"assessment_id": "a-'),
-    Lie.EMPTY: (200, "application/json", b"{}"),
+_INTERNAL_ERROR = (500, "application/json", b'{"error_code": "INTERNAL_ERROR", "message": "!"}')
+_RESPONSES: dict[ProxyFault, tuple[int, str, bytes]] = {
+    ProxyFault.FAIL_DONE: _INTERNAL_ERROR,
+    ProxyFault.FAIL: _INTERNAL_ERROR,
+    ProxyFault.BUSY: (429, "text/plain", b"too many requests"),
+    ProxyFault.HTML: (200, "text/html", b"<!doctype html><title>Sign in</title>"),
+    ProxyFault.BROKEN: (200, "application/json", b'{"assessment": {"assessment_id": "a-'),
+    ProxyFault.EMPTY: (200, "application/json", b"{}"),
 }
 
 
@@ -72,30 +73,31 @@ class Request:
         return self.method == "POST" and self.path.endswith("/assessments")
 
 
-Schedule = Callable[[Request], Lie]
+Schedule = Callable[[Request], ProxyFault]
 
 
-def honest(request: Request) -> Lie:
-    """Lie about nothing."""
-    return Lie.NONE
+def forward(request: Request) -> ProxyFault:
+    """Forward everything."""
+    return ProxyFault.NONE
 
 
 def at_random(seed: int, *, share: float) -> Schedule:
-    """Lie about this share of what ratings need.
+    """Let this share of what ratings need meet a fault.
 
-    Each kind of lie is as likely as the others, but what takes long is rare: it holds one of the
+    Each kind of fault is as likely as the others, but what takes long is rare: it holds one of the
     few deliveries.
     """
     chance, lock = random.Random(seed), threading.Lock()
-    quick = [each for each in Lie if each not in (Lie.NONE, Lie.SILENT, Lie.SLOW)]
-    lies = quick * 3 + [Lie.SILENT, Lie.SLOW]
+    slow = [ProxyFault.SILENT, ProxyFault.SLOW]
+    quick = [each for each in ProxyFault if each not in (ProxyFault.NONE, *slow)]
+    faults = quick * 3 + slow
 
-    def schedule(request: Request) -> Lie:
+    def schedule(request: Request) -> ProxyFault:
         with lock:
-            drawn, lie = chance.random(), chance.choice(lies)
-        if _ASKS_WHETHER_IT_IS_THERE.search(request.path):
-            return lie if drawn < share / 4 else Lie.NONE
-        return lie if drawn < share and _LIED_ABOUT.search(request.path) else Lie.NONE
+            drawn, fault = chance.random(), chance.choice(faults)
+        if _PROBE_PATH.search(request.path):
+            return fault if drawn < share / 4 else ProxyFault.NONE
+        return fault if drawn < share and _RATING_PATHS.search(request.path) else ProxyFault.NONE
 
     return schedule
 
@@ -109,10 +111,10 @@ class FaultProxy:
     """
 
     def __init__(self, target: str, *, hold_seconds: float) -> None:
-        self.schedule: Schedule = honest
+        self.schedule: Schedule = forward
         self.late_seconds: float | None = None
         """After which time a request that was cut off is done; else when `land` is called."""
-        self.told: Counter[Lie] = Counter()
+        self.counts: Counter[ProxyFault] = Counter()
         self.under_way = 0
         self._target = target
         self._hold_seconds = hold_seconds
@@ -133,13 +135,13 @@ class FaultProxy:
         until(lambda: self._port, within=_START_SECONDS, otherwise="the proxy did not start")
 
     def stop(self) -> None:
-        """Stop listening, and forget what is under way."""
+        """Stop listening, and drop what is under way."""
         self._loop.call_soon_threadsafe(self._stopped.set)
         self._thread.join()
 
     def land(self) -> None:
         """Let everything be done that was cut off."""
-        self._loop.call_soon_threadsafe(self._let_those_land_who_wait)
+        self._loop.call_soon_threadsafe(self._release)
         self.wait_until_quiet(within=30)
 
     def wait_until_quiet(self, *, within: float) -> None:
@@ -181,33 +183,33 @@ class FaultProxy:
                 await writer.wait_closed()
 
     async def _answer(self, request: Request, writer: asyncio.StreamWriter) -> None:
-        lie = self.schedule(request)
-        self.told[lie] += 1
-        if lie is Lie.LATE:
+        fault = self.schedule(request)
+        self.counts[fault] += 1
+        if fault is ProxyFault.LATE:
             writer.close()
-            await self._until_it_may_land()
+            await self._until_released()
             await self._forward(request)
-        elif lie is Lie.NONE:
+        elif fault is ProxyFault.NONE:
             await _send(writer, *await self._forward(request))
-        elif lie is Lie.HALF:
+        elif fault is ProxyFault.HALF:
             await _send(writer, *await self._forward(request), half=True)
-        elif lie is Lie.SILENT:
+        elif fault is ProxyFault.SILENT:
             answer = await self._forward(request)
             await asyncio.sleep(self._hold_seconds)
             await _send(writer, *answer)
-        elif lie is Lie.SLOW:
+        elif fault is ProxyFault.SLOW:
             await asyncio.sleep(self._hold_seconds)
             await _send(writer, *await self._forward(request))
         else:
-            if lie is Lie.FAIL_DONE:
+            if fault is ProxyFault.FAIL_DONE:
                 await self._forward(request)
-            await _send(writer, *_SAID[lie])
+            await _send(writer, *_RESPONSES[fault])
 
-    def _let_those_land_who_wait(self) -> None:
+    def _release(self) -> None:
         self._landing.set()
         self._landing.clear()
 
-    async def _until_it_may_land(self) -> None:
+    async def _until_released(self) -> None:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._landing.wait(), self.late_seconds)
 
@@ -236,7 +238,7 @@ async def _send(
 ) -> None:
     wait = "Retry-After: 1\r\n" if status == 429 else ""
     head = (
-        f"HTTP/1.1 {status} As the proxy says\r\nContent-Type: {content_type}\r\n"
+        f"HTTP/1.1 {status} From the proxy\r\nContent-Type: {content_type}\r\n"
         f"{wait}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     writer.write(head.encode() + (body[: len(body) // 2] if half else body))
@@ -245,7 +247,7 @@ async def _send(
 
 @contextlib.contextmanager
 def fault_proxy(target: str, *, hold_seconds: float) -> Iterator[FaultProxy]:
-    """Run a proxy that is honest at first."""
+    """Run a proxy that forwards everything at first."""
     proxy = FaultProxy(target, hold_seconds=hold_seconds)
     proxy.start()
     try:

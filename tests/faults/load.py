@@ -1,4 +1,4 @@
-"""Load that goes on while a fault is caused, and everything people do at once."""
+"""Load that goes on while a fault is caused, and everything that users do, mixed."""
 
 import threading
 import time
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from tests.faults.people import Answer, People
+from tests.faults.users import Answer, Users
 
 _MAX_REMEMBERED = 200
 
@@ -41,30 +41,30 @@ def repeating(do: Callable[[], object], *, threads: int, pause: float) -> Iterat
 
 
 @contextmanager
-def being_rated(crowd: People, answers: Sequence[Answer], *, threads: int = 8) -> Iterator[None]:
-    """Let people rate, change and withdraw these, some dozens of times a second, meanwhile."""
+def rating_load(users: Users, answers: Sequence[Answer], *, threads: int = 8) -> Iterator[None]:
+    """Let users rate, change and withdraw these, some dozens of times a second, meanwhile."""
 
     def one() -> None:
-        answer = crowd.random.choice(answers)
-        if crowd.random.random() < 0.2:
-            crowd.withdraw(answer)
+        answer = users.random.choice(answers)
+        if users.random.random() < 0.2:
+            users.withdraw(answer)
         else:
-            crowd.rate(answer)
+            users.rate(answer)
 
     with repeating(one, threads=threads, pause=0.1):
         yield
 
 
 @dataclass
-class DailyLife:
-    """People ask, and rate, change, withdraw and look at what they were answered lately.
+class MixedLoad:
+    """Users ask, and rate, change, withdraw and fetch what they were answered lately.
 
     Args:
-        crowd: The people.
-        rated_for_seconds: How long an answer interests anybody.
+        users: Who does all that.
+        rated_for_seconds: How long an answer is rated after it was given.
     """
 
-    crowd: People
+    users: Users
     rated_for_seconds: float
     asked: int = 0
     _recent: deque[tuple[float, Answer]] = field(
@@ -72,20 +72,20 @@ class DailyLife:
     )
 
     def step(self) -> None:
-        """Let somebody do one thing."""
+        """Let one user do one thing."""
         answer = self._recent_answer()
-        chance = self.crowd.random.random()
+        chance = self.users.random.random()
         if answer is None or chance < 0.35:
-            self._recent.append((time.monotonic(), self.crowd.ask()))
+            self._recent.append((time.monotonic(), self.users.ask()))
             self.asked += 1
         elif chance < 0.75:
-            self.crowd.rate(answer)
+            self.users.rate(answer)
         elif chance < 0.85:
-            self.crowd.withdraw(answer)
+            self.users.withdraw(answer)
         else:
-            self.crowd.fetch(answer)
+            self.users.fetch(answer)
 
     def _recent_answer(self) -> Answer | None:
         young = time.monotonic() - self.rated_for_seconds
         recent = [answer for at, answer in list(self._recent) if at > young]
-        return self.crowd.random.choice(recent) if recent else None
+        return self.users.random.choice(recent) if recent else None

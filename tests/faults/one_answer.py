@@ -1,4 +1,4 @@
-"""One answer with everything that is said of it, and the check that the right things remain."""
+"""One answer with all its ratings, and the check that the right ones remain in MLflow."""
 
 import json
 import random
@@ -16,9 +16,9 @@ from agent_feedback.errors import RatingNotFound
 from agent_feedback.model import COMMENT, CORRECTION, THUMB, Content, Identity
 from agent_feedback.service.receipts import Receipt
 from agent_feedback.service.targets import Target
-from tests.faults.mortal_app import MortalApp
-from tests.faults.people import Audit
-from tests.faults.remaining import Held, Name, Remaining
+from tests.faults.audit import Audit
+from tests.faults.expected_ratings import ExpectedRatings, Held, RatingKey
+from tests.faults.killable_app import KillableApp
 from tests.faults.unreliable_store import Faults
 from tests.support.rating import stored_trace, value_of
 
@@ -27,17 +27,17 @@ SCALE = 5
 
 
 @dataclass
-class Told:
+class Totals:
     """What became of all answers together."""
 
     audit: Audit = field(default_factory=Audit)
-    histories: int = 0
-    words: int = 0
+    examples: int = 0
+    requests: int = 0
     interruptions: int = 0
     restarts: int = 0
 
     def count(self, audit: Audit) -> None:
-        """Add what one look found."""
+        """Add what one audit found."""
         self.audit.promised += audit.promised
         for wrong in ("lost", "doubled", "wrong", "resurrected"):
             getattr(self.audit, wrong).extend(getattr(audit, wrong))
@@ -48,39 +48,39 @@ class OneAnswer:
 
     Args:
         folder: Where the ledger goes.
-        told: Where to count.
+        totals: Where to count.
     """
 
-    def __init__(self, folder: Path, told: Told) -> None:
-        told.histories += 1
-        self._told = told
-        self._ledger = folder / f"history-{told.histories}.db"
+    def __init__(self, folder: Path, totals: Totals) -> None:
+        totals.examples += 1
+        self._totals = totals
+        self._ledger = folder / f"example-{totals.examples}.db"
         self._others: dict[str, str] = {}
         self.faults = Faults()
-        self.model = Remaining()
+        self.model = ExpectedRatings()
         self.app = self._start()
-        # Hypothesis begins every history with the same chance, and MLflow would with the same id.
+        # Hypothesis begins every example with the same seed, and MLflow would with the same id.
         random.seed(uuid.uuid4().int)
         self._trace_id = stored_trace()
 
-    def _start(self) -> MortalApp:
-        return MortalApp(self._ledger, self.faults, raters="anyone", wait_seconds=0.1)
+    def _start(self) -> KillableApp:
+        return KillableApp(self._ledger, self.faults, raters="anyone", wait_seconds=0.1)
 
-    # -- what people say --------------------------------------------------------------------------
+    # -- what people send -------------------------------------------------------------------------
 
     def submit(self, person: str, contents: dict[str, Content], **form: Any) -> None:
         """State ratings as the contents say."""
-        self._told.words += 1
+        self._totals.requests += 1
         receipts = self.app.feedback.submit(trace_id=self._trace_id, user_id=person, **form)
         assert [receipt.name for receipt in receipts] == list(contents)
         for receipt in receipts:
-            key = Name(person, receipt.name)
-            self.model[key].said(contents[receipt.name], receipt.assessment_id)
+            key = RatingKey(person, receipt.name)
+            self.model[key].submitted(contents[receipt.name], receipt.assessment_id)
             self._check(key, receipt)
 
-    def withdraw(self, key: Name, assessment_id: str | None = None) -> None:
+    def withdraw(self, key: RatingKey, assessment_id: str | None = None) -> None:
         """Withdraw by what is rated, or by an id that names it."""
-        self._told.words += 1
+        self._totals.requests += 1
         by_name = None if key.name == THUMB else DIMENSIONS.get(key.name, key.name)
         receipt = self.app.feedback.withdraw(
             trace_id=self._trace_id,
@@ -94,15 +94,15 @@ class OneAnswer:
             left = [i for i, each in self._on_mlflow().items() if _is_of(each, key)]
             assert set(left) <= set(self._others), f"withdrawn, and still there: {left}"
 
-    def amend(self, key: Name, assessment_id: str, changes: dict[str, Any]) -> None:
+    def amend(self, key: RatingKey, assessment_id: str, changes: dict[str, Any]) -> None:
         """Change a part of a rating."""
         changes = _fitting(key.name, changes)
         (receipt,) = self._amend(key.person, assessment_id, changes)
-        word = self.model[key]
-        word.amended(assessment_id, lambda old: _amended(key.name, old, changes))
+        expected = self.model[key]
+        expected.amended(assessment_id, lambda old: _amended(key.name, old, changes))
         self._check(key, receipt)
 
-    def amend_in_vain(self, key: Name, assessment_id: str) -> None:
+    def amend_withdrawn(self, key: RatingKey, assessment_id: str) -> None:
         """Try to amend what was withdrawn."""
         changes = _fitting(key.name, {"rationale": "again"})
         try:
@@ -112,7 +112,7 @@ class OneAnswer:
         raise AssertionError(f"{assessment_id} was withdrawn, and could be amended")
 
     def _amend(self, person: str, assessment_id: str, changes: dict[str, Any]) -> list[Receipt]:
-        self._told.words += 1
+        self._totals.requests += 1
         who = Identity(person, "app", is_human=True)
         service, waiting = self.app.parts.service, self.app.parts.waiting
         submission = service.amend(Target(self._trace_id), assessment_id, changes, who)
@@ -121,7 +121,7 @@ class OneAnswer:
 
     # -- what is written elsewhere ----------------------------------------------------------------
 
-    def say_elsewhere(self, person: str, name: str, content: Content) -> None:
+    def rate_elsewhere(self, person: str, name: str, content: Content) -> None:
         """Rate through another program."""
         self.settle()
         made = mlflow.log_feedback(
@@ -131,10 +131,12 @@ class OneAnswer:
             rationale=content.rationale,
             source=_human(person),
         )
-        self.model[Name(person.lower(), name)].said_elsewhere(str(made.assessment_id), content)
+        self.model[RatingKey(person.lower(), name)].rated_elsewhere(
+            str(made.assessment_id), content
+        )
         _let_mlflows_clock_move()
 
-    def override_elsewhere(self, key: Name, overridden: str, content: Content) -> None:
+    def override_elsewhere(self, key: RatingKey, overridden: str, content: Content) -> None:
         """Override, in another program, what it shows; everything must be settled."""
         made = mlflow.override_feedback(
             trace_id=self._trace_id,
@@ -143,8 +145,8 @@ class OneAnswer:
             rationale=content.rationale,
             source=_human(key.person),
         )
-        word = self.model[key]
-        word.overridden_elsewhere(overridden, str(made.assessment_id), content)
+        expected = self.model[key]
+        expected.overridden_elsewhere(overridden, str(made.assessment_id), content)
         _let_mlflows_clock_move()
 
     def let_others_write(self, name: str, source_type: str, source_id: str) -> None:
@@ -163,7 +165,7 @@ class OneAnswer:
 
     def restart(self, *, killed: bool) -> None:
         """End the process, and begin another on the same ledger."""
-        self._told.restarts += 1
+        self._totals.restarts += 1
         if not killed:
             self.app.stop()
             self.app = self._start()
@@ -174,7 +176,7 @@ class OneAnswer:
 
     def let_leases_run_out(self) -> None:
         """Whoever is held was held for longer than a lease lasts, and does not know it."""
-        self.app.wait_until_nobody_moves()
+        self.app.wait_until_deliveries_rest()
         self.app.let_leases_run_out()
 
     def let_a_minute_pass(self) -> None:
@@ -201,7 +203,7 @@ class OneAnswer:
         try:
             self.settle()
         finally:
-            self._told.interruptions += self.faults.met.total()
+            self._totals.interruptions += self.faults.met.total()
             self.app.stop()
 
     # -- what must hold ---------------------------------------------------------------------------
@@ -212,12 +214,12 @@ class OneAnswer:
             now = found.pop(assessment_id, None)
             if str(now) != before:
                 audit.wrong.append(f"somebody else's {before} became {now}")
-        for key, word in self.model:
+        for key, expected in self.model:
             audit.promised += 1
             there = {i: found.pop(i) for i, each in list(found.items()) if _is_of(each, key)}
-            remains = word.remains()
+            remains = expected.remains()
             extra = [str(each) for i, each in there.items() if i not in remains]
-            (audit.doubled if word.stands else audit.resurrected).extend(extra)
+            (audit.doubled if expected.stands else audit.resurrected).extend(extra)
             audit.lost += [f"{key}: {held}" for i, held in remains.items() if i not in there]
             audit.wrong += [
                 f"{key}: {held} became {there[i]}"
@@ -225,33 +227,36 @@ class OneAnswer:
                 if i in there and _held(there[i]) != held
             ]
         audit.resurrected += map(str, found.values())
-        self._told.count(audit)
+        self._totals.count(audit)
         assert audit.is_clean(), audit
         self._compare_with_mine()
 
     def _compare_with_mine(self) -> None:
         for person in {key.person for key, _ in self.model}:
             mine = self.app.feedback.mine(trace_ids=[self._trace_id], user_id=person)
-            shown = {Name(person, receipt.name): receipt for receipt in mine}
-            for key, word in self.model:
-                if key.person == person and word.known:
-                    assert (key in shown) == word.stands, (key, mine)
-                if key in shown and word.stands:
+            shown = {RatingKey(person, receipt.name): receipt for receipt in mine}
+            for key, expected in self.model:
+                if key.person == person and expected.known:
+                    assert (key in shown) == expected.stands, (key, mine)
+                if key in shown and expected.stands:
                     self._check(key, shown[key])
 
-    def _check(self, key: Name, receipt: Receipt) -> None:
-        """An answer says what the person said; "ok" is said only of what MLflow holds."""
-        word = self.model[key]
-        assert word.content is not None
-        content, shown = word.content, word.content.value
+    def _check(self, key: RatingKey, receipt: Receipt) -> None:
+        """A receipt has what the person sent; its status is "ok" only where MLflow holds it."""
+        expected = self.model[key]
+        assert expected.content is not None
+        content, shown = expected.content, expected.content.value
         if key.name in DIMENSIONS:
             shown = round(float(shown or 0) * SCALE, 6)
         elif key.name == COMMENT:
             shown = None
-        expected = (shown, content.rationale, content.reasons)
-        assert (receipt.value, receipt.rationale, receipt.reasons) == expected
-        assert receipt.assessment_id in word.ids, (receipt, word)
-        word.named.add(receipt.assessment_id)
+        assert (receipt.value, receipt.rationale, receipt.reasons) == (
+            shown,
+            content.rationale,
+            content.reasons,
+        )
+        assert receipt.assessment_id in expected.ids, (receipt, expected)
+        expected.named.add(receipt.assessment_id)
         if receipt.status == "ok":
             there = self._on_mlflow().get(receipt.assessment_id)
             assert there is not None, f"{receipt}: not there"
@@ -298,7 +303,7 @@ def _human(person: str) -> AssessmentSource:
     return AssessmentSource(source_type="HUMAN", source_id=person)
 
 
-def _is_of(found: Assessment, key: Name) -> bool:
+def _is_of(found: Assessment, key: RatingKey) -> bool:
     by = (found.source.source_type, str(found.source.source_id).lower())
     return found.name == key.name and by == ("HUMAN", key.person)
 
@@ -310,5 +315,5 @@ def _held(found: Assessment) -> Held:
 
 
 def _let_mlflows_clock_move() -> None:
-    """What people say elsewhere is ordered by MLflow's clock, in milliseconds."""
+    """Ratings by another program are ordered by MLflow's clock, in milliseconds."""
     time.sleep(0.002)

@@ -112,12 +112,12 @@ class Replica:
         self.kill()
 
     def close(self) -> None:
-        """Kill it, and hang up."""
+        """Kill it, and close the connections to it."""
         self.kill()
         self._client.close()
 
     def status(self) -> dict[str, Any]:
-        """What ``GET /feedback/status`` says."""
+        """What ``GET /feedback/status`` answers."""
         answer = self._client.get(f"{self.url}/feedback/status", timeout=10)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
@@ -126,11 +126,12 @@ class Replica:
     def wait_until_settled(self, *, within: float) -> float:
         """Wait until nothing is pending; returns how many seconds that took."""
         begun = time.monotonic()
-        until(lambda: self.status()["pending"] == 0, within=within, otherwise=self._complaint)
+        until(
+            lambda: self.status()["pending"] == 0,
+            within=within,
+            otherwise=lambda: str(self.status()),
+        )
         return time.monotonic() - begun
-
-    def _complaint(self) -> str:
-        return f"ratings are still pending: {self.status()}"
 
     def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
         def answers() -> bool:
@@ -150,8 +151,8 @@ def until(
     deadline, pause = time.monotonic() + within, 0.05
     while not holds():
         if time.monotonic() > deadline:
-            complaint = otherwise if isinstance(otherwise, str) else otherwise()
-            raise AssertionError(f"not within {within:.0f} s: {complaint}")
+            reason = otherwise if isinstance(otherwise, str) else otherwise()
+            raise AssertionError(f"not within {within:.0f} s: {reason}")
         time.sleep(pause)
-        # Looking takes time from whatever is waited for: ever more rarely.
+        # Each check takes time from whatever is waited for: ever more rarely.
         pause = min(_MAX_PAUSE_SECONDS, pause * 1.2)

@@ -1,4 +1,4 @@
-"""The ledger in ledger_fault under load: a rating is durable or refused, and no answer notices."""
+"""The ledger failing under load: a rating is durable or refused, and no answer notices."""
 
 import sqlite3
 import subprocess
@@ -11,13 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.bystanders import bystanders_of
-from tests.faults.conftest import GatherPeople, Note, Scale, StartReplica
-from tests.faults.load import being_rated
-from tests.faults.people import audit, audit_once_settled
-from tests.faults.processes import until
-from tests.faults.stored import ask_and_wait
-from tests.support.mlflow_store import MlflowServer
+from tests.faults.conftest import Scale
+from tests.faults.latency_probe import probing
+from tests.faults.load import rating_load
+from tests.faults.scenario import Scenario
 from tests.support.postgres import Postgres, own_postgres
 
 _HOLD = """
@@ -31,27 +28,33 @@ connection.execute("ROLLBACK")
 
 
 @dataclass
-class LedgerFault:
-    """A ledger, how the app is told of it, and what happens to it."""
+class FailingLedger:
+    """A ledger that a test can make fail.
 
-    ledger_url: str
+    Attributes:
+        url: Where it is.
+        variables: More of the app's environment.
+        fail_for: Lets it fail for about so many seconds, and repairs it.
+    """
+
+    url: str
     variables: dict[str, str]
-    cause: Callable[[float], None]
-    """Cause it, for about so many seconds, and end it."""
+    fail_for: Callable[[float], None]
+
+
+AssertHarmless = Callable[[FailingLedger, str], None]
 
 
 def test_sqlite_locked_by_another_process(
-    sqlite_fault: LedgerFault, suffer: Callable[[LedgerFault, str], None]
+    locked_file: FailingLedger, assert_harmless: AssertHarmless
 ) -> None:
     """A backup or a shell holds the file for seconds: writes wait or are refused with 503."""
-    suffer(sqlite_fault, "SQLite file locked by another process")
+    assert_harmless(locked_file, "SQLite file locked by another process")
 
 
-def test_the_disk_is_full(
-    full_disk: LedgerFault, suffer: Callable[[LedgerFault, str], None]
-) -> None:
+def test_the_disk_is_full(full_disk: FailingLedger, assert_harmless: AssertHarmless) -> None:
     """There is no room for another page, and later there is."""
-    suffer(full_disk, "disk full")
+    assert_harmless(full_disk, "disk full")
 
 
 FULL_FORM = pytest.mark.full_form
@@ -65,16 +68,16 @@ FULL_FORM = pytest.mark.full_form
         pytest.param("every session ended", marks=FULL_FORM),
     ],
 )
-def test_postgresql_goes_away(suffer: Callable[[LedgerFault, str], None], how: str) -> None:
+def test_postgresql_goes_away(assert_harmless: AssertHarmless, how: str) -> None:
     """The database crashes, hangs, or fails over under load."""
     with own_postgres() as postgres:
         postgres.start()
 
-        def cause(seconds: float) -> None:
+        def fail_for(seconds: float) -> None:
             with _away(postgres, how):
                 time.sleep(seconds)
 
-        suffer(LedgerFault(postgres.url, {}, cause), f"PostgreSQL {how}")
+        assert_harmless(FailingLedger(postgres.url, {}, fail_for), f"PostgreSQL {how}")
 
 
 @contextmanager
@@ -93,11 +96,11 @@ def _away(postgres: Postgres, how: str) -> Iterator[None]:
 
 
 @pytest.fixture
-def sqlite_fault(tmp_path: Path) -> LedgerFault:
+def locked_file(tmp_path: Path) -> FailingLedger:
     """Give a ledger that another process locks."""
     file = tmp_path / "ledger.db"
 
-    def cause(seconds: float) -> None:
+    def fail_for(seconds: float) -> None:
         holder = subprocess.Popen(
             [sys.executable, "-c", _HOLD, str(file), str(seconds)],
             stdout=subprocess.PIPE,
@@ -107,15 +110,15 @@ def sqlite_fault(tmp_path: Path) -> LedgerFault:
             assert holder.stdout is not None
             assert holder.stdout.readline() == "held\n"
 
-    return LedgerFault(f"sqlite:///{file}", {}, cause)
+    return FailingLedger(f"sqlite:///{file}", {}, fail_for)
 
 
 @pytest.fixture
-def full_disk(tmp_path: Path) -> LedgerFault:
+def full_disk(tmp_path: Path) -> FailingLedger:
     """Give a ledger that may have no more pages, while a file says so."""
     file, most = tmp_path / "ledger.db", tmp_path / "most"
 
-    def cause(seconds: float) -> None:
+    def fail_for(seconds: float) -> None:
         with sqlite3.connect(file) as connection:
             pages = connection.execute("PRAGMA page_count").fetchone()[0]
         connection.close()
@@ -124,51 +127,31 @@ def full_disk(tmp_path: Path) -> LedgerFault:
         most.unlink()
 
     variables = {"FAULTS_MAX_PAGES": str(most), "FAULTS_LEDGER_FILE": str(file)}
-    return LedgerFault(f"sqlite:///{file}", variables, cause)
+    return FailingLedger(f"sqlite:///{file}", variables, fail_for)
 
 
 @pytest.fixture
-def suffer(
-    mlflow_server: MlflowServer,
-    experiment_id: str,
-    replica: StartReplica,
-    people: GatherPeople,
-    scale: Scale,
-    note: Note,
-) -> Callable[[LedgerFault, str], None]:
+def assert_harmless(scenario: Scenario, scale: Scale) -> AssertHarmless:
     """Give a function that lets an app's ledger fail under load, and audits it afterwards."""
 
-    def run(ledger_fault: LedgerFault, fault: str) -> None:
-        app = replica(
-            tracking_uri=mlflow_server.url,
-            experiment_id=experiment_id,
-            ledger_url=ledger_fault.ledger_url,
-            **ledger_fault.variables,
-        )
-        crowd = people(app)
-        answers = list(ask_and_wait(crowd, 40, mlflow_server.url, experiment_id))
-        with bystanders_of(app) as others, being_rated(crowd, answers):
+    def run(ledger: FailingLedger, fault: str) -> None:
+        app = scenario.start_app(ledger_url=ledger.url, **ledger.variables)
+        users = scenario.users_of(app)
+        answers = scenario.ask_and_wait(users, 40)
+        with probing(app) as probe, rating_load(users, answers):
             time.sleep(1)
-            with others.during(fault):
-                ledger_fault.cause(scale.ledger_seconds)
+            with probe.during(fault):
+                ledger.fail_for(scale.ledger_seconds)
             time.sleep(2)
-        until(
-            lambda: app.status()["pending"] == 0,
-            within=90,
-            otherwise=lambda: str(app.status()),
+        app.wait_until_settled(within=90)
+        scenario.assert_kept(
+            ("7", f"{fault}, {scale.ledger_seconds:.0f} s"),
+            users.promises(),
+            within=100,
+            refused_with_503=users.unavailable,
+            **probe.figures(fault),
         )
-        seen = audit_once_settled(
-            lambda: audit(mlflow_server.url, experiment_id, crowd.promises()), within=100
-        )
-        note(
-            "7",
-            f"{fault}, {scale.ledger_seconds:.0f} s",
-            seen,
-            refused_with_503=crowd.unavailable,
-            **others.figures(fault),
-        )
-        assert seen.is_clean(), str(seen)
-        assert crowd.refused == []
-        others.assert_unaffected(fault)
+        assert users.refused == []
+        probe.assert_unaffected(fault)
 
     return run

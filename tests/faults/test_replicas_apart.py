@@ -1,38 +1,30 @@
-"""Replicas that share MLflow and nothing else: one rating remains, the person's newest."""
+"""Replicas that share MLflow and nothing else: one rating remains, the user's newest."""
 
 import random
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace as changed
+from dataclasses import replace
 
-from tests.faults.conftest import GatherPeople, Note, StartReplica
-from tests.faults.people import Answer, Audit, Key, Promise, audit, audit_once_settled, ratings_in
-from tests.faults.processes import until
-from tests.faults.stored import ask_and_wait
-from tests.support.mlflow_store import MlflowServer
+from tests.faults.audit import Audit, audit_until_clean, ratings_in
+from tests.faults.scenario import Note, Scenario
+from tests.faults.users import Answer, Key, Promise
 
 CLICKS = 6
 
 
-def test_the_newest_of_two_ledgers_remains(
-    mlflow_server: MlflowServer,
-    experiment_id: str,
-    replica: StartReplica,
-    people: GatherPeople,
-    note: Note,
-) -> None:
-    """The same people rate the same answers at either: in the end the last word stands, once."""
-    apps = [replica(tracking_uri=mlflow_server.url, experiment_id=experiment_id) for _ in range(2)]
-    crowds = [people(app) for app in apps]
-    answers = ask_and_wait(crowds[0], 20, mlflow_server.url, experiment_id)
+def test_the_newest_of_two_ledgers_remains(scenario: Scenario, note: Note) -> None:
+    """The same users rate the same answers at either: in the end the last rating remains, once."""
+    apps = [scenario.start_app() for _ in range(2)]
+    groups = [scenario.users_of(app) for app in apps]
+    answers = scenario.ask_and_wait(groups[0], 20)
     newest: dict[Key, Promise] = {}
     lock = threading.Lock()
 
     def click_here_and_there(answer: Answer) -> None:
-        key = Key(answer.trace_id, answer.person)
+        key = Key(answer.trace_id, answer.user)
         for _ in range(CLICKS):
-            promise = random.choice(crowds).rate(answer)
+            promise = random.choice(groups).rate(answer)
             with lock:
                 newest[key] = promise
             time.sleep(random.uniform(0.002, 0.2))
@@ -40,30 +32,20 @@ def test_the_newest_of_two_ledgers_remains(
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(click_here_and_there, answers))
     for app in apps:
-        until(
-            lambda app=app: app.status()["pending"] == 0,  # type: ignore[misc]
-            within=90,
-            otherwise=lambda app=app: str(app.status()),  # type: ignore[misc]
-        )
-    seen = audit_once_settled(
-        lambda: audit_whatever_the_id(mlflow_server.url, experiment_id, newest), within=60
-    )
-    note("10", "two replicas with ledgers of their own", seen, clicks=CLICKS * len(answers))
-    assert seen.is_clean(), str(seen)
+        app.wait_until_settled(within=90)
+    found = audit_until_clean(lambda: audit_whatever_the_id(scenario, newest), within=60)
+    note("10", "two replicas with ledgers of their own", found, clicks=CLICKS * len(answers))
+    assert found.is_clean(), str(found)
 
 
-def audit_whatever_the_id(
-    tracking_uri: str, experiment_id: str, promises: dict[Key, Promise]
-) -> Audit:
-    """Audit what is said and by whom: which replica's id it has is nobody's promise."""
-    there = ratings_in(tracking_uri, experiment_id)
-    return audit(
-        tracking_uri,
-        experiment_id,
+def audit_whatever_the_id(scenario: Scenario, promises: dict[Key, Promise]) -> Audit:
+    """Audit what was rated and by whom: which replica's id it has is nobody's promise."""
+    there = ratings_in(scenario.mlflow.url, scenario.experiment_id)
+    return scenario.audit(
         {
-            key: changed(promise, assessment_id=there[key][0].assessment_id)
+            key: replace(promise, assessment_id=there[key][0].assessment_id)
             if there.get(key)
             else promise
             for key, promise in promises.items()
-        },
+        }
     )

@@ -8,56 +8,42 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.faults.conftest import GatherPeople, Note, Scale, StartReplica
-from tests.faults.load import DailyLife, repeating
-from tests.faults.people import audit, audit_once_settled
-from tests.support.mlflow_store import MlflowServer
+from tests.faults.conftest import Scale
+from tests.faults.load import MixedLoad, repeating
+from tests.faults.scenario import Scenario
 
 RETENTION_SECONDS = 60.0
 WARM_UP = 0.2
 """Of the time: caches fill, and Python's allocator finds its size."""
 
 
-def test_a_long_day(
-    mlflow_server: MlflowServer,
-    experiment_id: str,
-    replica: StartReplica,
-    people: GatherPeople,
-    tmp_path: Path,
-    scale: Scale,
-    note: Note,
-    request: pytest.FixtureRequest,
+def test_mixed_load_for_long(
+    scenario: Scenario, tmp_path: Path, scale: Scale, request: pytest.FixtureRequest
 ) -> None:
-    """People ask, rate, change, withdraw and look, for as long as the run says."""
+    """Users ask, rate, change, withdraw and fetch, for as long as the run says."""
     seconds = request.config.getoption("--soak-seconds") or scale.soak_seconds
     file = tmp_path / "ledger.db"
-    app = replica(
-        tracking_uri=mlflow_server.url,
-        experiment_id=experiment_id,
+    app = scenario.start_app(
         ledger_url=f"sqlite:///{file}",
         AGENT_FEEDBACK_RETENTION_DAYS=str(RETENTION_SECONDS / 86_400),
         FAULTS_PURGE_SECONDS="5",
     )
-    crowd = people(app)
-    life = DailyLife(crowd, rated_for_seconds=RETENTION_SECONDS / 3)
-    with repeating(life.step, threads=6, pause=0.15), Gauge(app.process_id, file) as gauge:
+    users = scenario.users_of(app)
+    load = MixedLoad(users, rated_for_seconds=RETENTION_SECONDS / 3)
+    with repeating(load.step, threads=6, pause=0.15), Gauge(app.process_id, file) as gauge:
         time.sleep(seconds)
     app.wait_until_settled(within=60)
-    seen = audit_once_settled(
-        lambda: audit(mlflow_server.url, experiment_id, crowd.promises()), within=100
-    )
-    note(
-        "9",
-        f"mixed load for {seconds / 60:.0f} min",
-        seen,
-        questions=life.asked,
-        ratings=sum(map(len, crowd.made.values())),
+    scenario.assert_kept(
+        ("9", f"mixed load for {seconds / 60:.0f} min"),
+        users.promises(),
+        within=100,
+        questions=load.asked,
+        ratings=sum(map(len, users.made.values())),
         memory_growth_percent=round(100 * gauge.memory_growth(), 1),
         memory_mb=round(gauge.megabytes[-1]),
         ledger_mb=round(max(gauge.ledger_megabytes), 1),
     )
-    assert seen.is_clean(), str(seen)
-    assert crowd.refused == []
+    assert users.refused == []
     assert max(gauge.ledger_megabytes) < 50
     if seconds >= 20 * 60:  # a minute shows no trend
         assert gauge.memory_growth() < 0.1

@@ -1,4 +1,4 @@
-"""A test double of the client for MLflow's assessments: it calls the real one, and can fail.
+"""A test double of the client for MLflow's assessments: it holds the real one, and can fail.
 
 Only delivery meets faults. A fault waits for one call, and the call that takes it fails as the real
 client would.
@@ -52,7 +52,7 @@ class ProcessDied(Exception):
 
 
 class Faults:
-    """The faults of one history, shared by all the processes that live in it."""
+    """The faults of one example, shared by all the processes that run in it."""
 
     def __init__(self) -> None:
         self.away = False
@@ -81,7 +81,7 @@ class Faults:
         self.away = False
 
     def forget(self) -> None:
-        """Let what comes meet nothing."""
+        """Cancel what was planned, and let MLflow answer again."""
         with self._lock:
             self._planned.clear()
             self.away = False
@@ -134,39 +134,40 @@ class Faults:
             self._late.append(effect)
 
 
-class UnreliableStore(Assessments):
-    """The client of one process."""
+class UnreliableStore:
+    """The client of one process, as :class:`Assessments` is."""
 
     def __init__(self, ledger_id: Callable[[], str], faults: Faults) -> None:
-        super().__init__(ledger_id)
+        self._mlflow = Assessments(ledger_id)
+        self.is_foreign = self._mlflow.is_foreign
         self.dead = False
         self._faults = faults
 
     def is_there(self) -> bool:
         """Answer as MLflow does, unless it is away."""
-        return not self._faults.away and super().is_there()
+        return not self._faults.away and self._mlflow.is_there()
 
     def fetch(self, trace_id: str) -> StoredTrace | None:
         """Read a trace."""
-        return self._meet("fetch", partial(super().fetch, trace_id))
+        return self._meet("fetch", partial(self._mlflow.fetch, trace_id))
 
     def fetch_many(self, trace_ids: Collection[str]) -> dict[str, StoredTrace]:
         """Read several traces, if that works; faults wait for them to be read one by one."""
         if self.dead:
             raise ProcessDied
-        return {} if self._faults.away else super().fetch_many(trace_ids)
+        return {} if self._faults.away else self._mlflow.fetch_many(trace_ids)
 
     def create(self, rating: Rating) -> str:
         """Write an assessment."""
-        return self._meet("create", partial(super().create, rating))
+        return self._meet("create", partial(self._mlflow.create, rating))
 
     def update(self, rating: Rating, assessment_id: str) -> None:
         """Change an assessment."""
-        self._meet("update", partial(super().update, rating, assessment_id))
+        self._meet("update", partial(self._mlflow.update, rating, assessment_id))
 
     def delete(self, trace_id: str, assessment_id: str) -> None:
         """Remove an assessment."""
-        self._meet("delete", partial(super().delete, trace_id, assessment_id))
+        self._meet("delete", partial(self._mlflow.delete, trace_id, assessment_id))
 
     def _meet(self, call: str, do: Callable[[], T]) -> T:
         if threading.current_thread().name != _DELIVERS:

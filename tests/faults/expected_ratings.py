@@ -1,6 +1,6 @@
-"""A simple model of what should remain in MLflow of everything that people said and took back.
+"""A simple model of what should remain in MLflow of everything that people rated and withdrew.
 
-It knows nothing of ledgers, leases and attempts: the last word of each person counts, once, under
+It knows nothing of ledgers, leases and attempts: the last rating of each person counts, once, under
 an id that stays until the rating is withdrawn.
 """
 
@@ -20,18 +20,18 @@ class Held:
 
 
 @dataclass
-class Word:
-    """What one person said under one name.
+class ExpectedRating:
+    """What one person rated under one name.
 
     Attributes:
-        content: The last word that agent_feedback heard; ``None`` where it is withdrawn.
+        content: The last that agent_feedback was sent; ``None`` where it is withdrawn.
         assessment_id: The id under which MLflow must hold it.
         ids: The ids under which answers may show it.
         named: Those of them that an answer has shown, by which it can be changed.
         known: Whether agent_feedback remembers it, or would have to ask MLflow.
-        elsewhere: What the person said by another path since, by id, oldest first.
+        elsewhere: What the person rated through another program since, by id, oldest first.
         gone: Ids that must never come back.
-        overridden: The person has hidden it by another path.
+        overridden: The person has overridden it in another program.
     """
 
     content: Content | None = None
@@ -52,8 +52,8 @@ class Word:
         """The ids by which this can be amended."""
         return sorted(self.named) if self.stands else [] if self.known else list(self.elsewhere)
 
-    def said(self, content: Content, answered_id: str) -> None:
-        """The whole rating was stated, and the answer named an id.
+    def submitted(self, content: Content, answered_id: str) -> None:
+        """The whole rating was sent, and the answer named an id.
 
         Raises:
             AssertionError: that id cannot be right.
@@ -85,7 +85,7 @@ class Word:
         self.ids, self.named = set(), set()
         self.known = True
 
-    def said_elsewhere(self, assessment_id: str, content: Content) -> None:
+    def rated_elsewhere(self, assessment_id: str, content: Content) -> None:
         """The person used another program, which knows nothing of this one."""
         self.elsewhere[assessment_id] = Held(content)
 
@@ -98,7 +98,7 @@ class Word:
         self.elsewhere[assessment_id] = Held(content)
 
     def forgotten(self) -> None:
-        """agent_feedback has purged it: what MLflow holds is as if said elsewhere."""
+        """agent_feedback has purged it: what MLflow holds is as if rated elsewhere."""
         if self.stands:
             assert self.content is not None
             mine = {self.assessment_id: Held(self.content, valid=not self.overridden)}
@@ -124,45 +124,47 @@ class Word:
         self.known = True
 
     def _settles(self, content: Content | None) -> None:
-        """The newest word replaces everything that was said elsewhere."""
+        """The newest rating replaces everything that was rated elsewhere."""
         self.content, self.overridden = content, False
         self.gone |= self.elsewhere.keys() - self.ids
         self.elsewhere = {}
 
 
 @dataclass(frozen=True)
-class Name:
+class RatingKey:
     """What there is one rating of."""
 
     person: str
     name: str
 
 
-class Remaining:
+class ExpectedRatings:
     """The model of one trace."""
 
     def __init__(self) -> None:
-        self._words: dict[Name, Word] = defaultdict(Word)
+        self._ratings: dict[RatingKey, ExpectedRating] = defaultdict(ExpectedRating)
 
-    def __getitem__(self, name: Name) -> Word:
-        return self._words[name]
+    def __getitem__(self, key: RatingKey) -> ExpectedRating:
+        return self._ratings[key]
 
-    def __iter__(self) -> Iterator[tuple[Name, Word]]:
-        return iter(self._words.items())
+    def __iter__(self) -> Iterator[tuple[RatingKey, ExpectedRating]]:
+        return iter(self._ratings.items())
 
-    def amendable(self) -> list[Name]:
+    def amendable(self) -> list[RatingKey]:
         """What has an id by which it can be amended."""
-        return [name for name, word in self if word.amendable()]
+        return [key for key, rating in self if rating.amendable()]
 
-    def dead(self) -> list[tuple[Name, str]]:
+    def dead(self) -> list[tuple[RatingKey, str]]:
         """The ids that must not name anything any more."""
-        return [(name, each) for name, word in self for each in sorted(word.gone)]
+        return [(key, each) for key, rating in self for each in sorted(rating.gone)]
 
-    def shown(self, names: Collection[str]) -> list[tuple[Name, str]]:
+    def shown(self, names: Collection[str]) -> list[tuple[RatingKey, str]]:
         """What another program shows under these names."""
-        return [(name, each) for name, word in self if name.name in names for each in word.valid()]
+        return [
+            (name, each) for name, rating in self if name.name in names for each in rating.valid()
+        ]
 
     def forget(self) -> None:
         """agent_feedback forgets what MLflow holds."""
-        for _, word in self:
-            word.forgotten()
+        for _, rating in self:
+            rating.forgotten()

@@ -1,6 +1,6 @@
-"""People who only use the agent, or another route of its app, while the ledger is in trouble.
+"""Requests to the agent, and to another route of its app, while the ledger or MLflow fails.
 
-They rate nothing, so nothing of the trouble may reach them: no failure, and no wait.
+They rate nothing, so the fault must not reach them: no failure, and no wait.
 """
 
 import statistics
@@ -21,7 +21,7 @@ _UNAFFECTED_SECONDS = 3.5
 
 
 @dataclass
-class Fetched:
+class Phase:
     """What was answered in one phase: for each kind of request, how many seconds each took."""
 
     seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
@@ -32,12 +32,12 @@ class Fetched:
         return round(statistics.median(self.seconds[kind]) * 1000, 1)
 
     def slowest(self) -> float:
-        """The longest that anybody waited, in seconds."""
+        """The longest time of all, in seconds."""
         return round(max(max(each) for each in self.seconds.values()), 2)
 
 
-class Bystanders:
-    """One thread for each kind of request, which pauses after each."""
+class LatencyProbe:
+    """Times requests: one thread for each kind of them, which pauses after each."""
 
     def __init__(self, app: Replica, pause_seconds: float) -> None:
         self._url = app.url
@@ -49,20 +49,20 @@ class Bystanders:
             "plain route": self._fetch,
         }
         self._over = threading.Event()
-        self.phases: dict[str, Fetched] = defaultdict(Fetched)
+        self.phases: dict[str, Phase] = defaultdict(Phase)
         self.phase = "before"
         self._threads = [
-            threading.Thread(target=self._go_on, args=(kind,), name=f"bystander-{kind}")
+            threading.Thread(target=self._go_on, args=(kind,), name=f"probe-{kind}")
             for kind in self._kinds
         ]
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Begin to send."""
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Let everybody's last request end."""
+        """Let the last requests end."""
         self._over.set()
         for thread in self._threads:
             thread.join()
@@ -70,7 +70,7 @@ class Bystanders:
 
     @contextmanager
     def during(self, fault: str) -> Iterator[None]:
-        """Name what is going on: requests that begin within the block belong to this phase."""
+        """RatingKey what is going on: requests that begin within the block belong to this phase."""
         self.phase = fault
         try:
             yield
@@ -78,10 +78,10 @@ class Bystanders:
             self.phase = "after"
 
     def assert_unaffected(self, fault: str) -> None:
-        """Nothing failed, at no time, and the fault made nobody wait."""
+        """Nothing failed, at no time, and the fault delayed nothing."""
         assert not self._over.is_set() or not any(t.is_alive() for t in self._threads)
-        for name, seen in self.phases.items():
-            assert seen.failures == [], f"{name}: {seen.failures[:5]}"
+        for name, phase in self.phases.items():
+            assert phase.failures == [], f"{name}: {phase.failures[:5]}"
         before, meanwhile = self.phases["before"], self.phases[fault]
         for kind in self._kinds:
             assert len(meanwhile.seconds[kind]) >= 3, f"{kind}: {meanwhile.seconds[kind]}"
@@ -99,16 +99,16 @@ class Bystanders:
 
     def _go_on(self, kind: str) -> None:
         while not self._over.wait(self._pause_seconds):
-            seen, begun, what = self.phases[self.phase], time.monotonic(), "not as it should be"
+            phase, begun, what = self.phases[self.phase], time.monotonic(), "not as it should be"
             done = False
             try:
                 done = self._kinds[kind]()
             except httpx.HTTPError as error:
                 what = repr(error)
             if done:
-                seen.seconds[kind].append(time.monotonic() - begun)
+                phase.seconds[kind].append(time.monotonic() - begun)
             else:
-                seen.failures.append(f"{kind} after {time.monotonic() - begun:.1f} s: {what}")
+                phase.failures.append(f"{kind} after {time.monotonic() - begun:.1f} s: {what}")
 
     def _ask(self) -> bool:
         answer = self._post({"question": "?"})
@@ -123,16 +123,16 @@ class Bystanders:
         return self._client.get(f"{self._url}/plain").status_code == 200
 
     def _post(self, body: dict[str, Any]) -> httpx.Response:
-        named = {"x-forwarded-email": "bystander@example.com"}
+        named = {"x-forwarded-email": "probe@example.com"}
         return self._client.post(f"{self._url}/invocations", json=body, headers=named)
 
 
 @contextmanager
-def bystanders_of(
+def probing(
     app: Replica, *, before_seconds: float = 2.0, pause_seconds: float = 0.1
-) -> Iterator[Bystanders]:
-    """Let people use the agent; gives them once it is known how long that usually takes."""
-    made = Bystanders(app, pause_seconds)
+) -> Iterator[LatencyProbe]:
+    """Send requests; the block begins once it is known how long they usually take."""
+    made = LatencyProbe(app, pause_seconds)
     made.start()
     try:
         time.sleep(before_seconds)

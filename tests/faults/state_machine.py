@@ -1,7 +1,7 @@
-"""Histories of ratings, interrupted wherever delivery can be, as Hypothesis makes them up.
+"""Ratings of one answer in any order, interrupted wherever delivery can be, as Hypothesis draws it.
 
-No history waits for a clock: pauses pass when a step says so. So one second of a test holds the
-minutes that retries, leases and last looks take.
+No example waits for a clock: pauses pass when a step says so. So one second of a test holds the
+minutes that retries, leases and rechecks take.
 """
 
 from dataclasses import replace
@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from agent_feedback.model import COMMENT, CORRECTION, THUMB, Content
-from tests.faults.one_answer import DIMENSIONS, SCALE, OneAnswer, Told, stored
-from tests.faults.remaining import Name
+from tests.faults.expected_ratings import RatingKey
+from tests.faults.one_answer import DIMENSIONS, SCALE, OneAnswer, Totals, stored
 from tests.faults.unreliable_store import FAULTS, Fault
 from tests.support.rating import ANN, BOB
 
 CallFaults = list[tuple[str, Fault]]
 
-# What one person says under one name is what can go wrong: most of it is about the same.
-people = st.sampled_from([ANN, ANN, ANN, ANN, BOB])
+# Ratings of one person under one name can disturb each other: most are of the same.
+persons = st.sampled_from([ANN, ANN, ANN, ANN, BOB])
 rated = st.sampled_from([THUMB, THUMB, THUMB, *DIMENSIONS])
-said = st.sampled_from([THUMB, THUMB, THUMB, *DIMENSIONS, COMMENT, CORRECTION])
+rated_or_written = st.sampled_from([THUMB, THUMB, THUMB, *DIMENSIONS, COMMENT, CORRECTION])
 stars = st.integers(1, SCALE)
 texts = st.sampled_from(["too long", "so clear", "wrong", "just right"])
 reasons = st.lists(st.sampled_from(["correct", "incorrect", "unsafe"]), max_size=2, unique=True)
@@ -35,27 +35,27 @@ changes = st.fixed_dictionaries(
 ).filter(bool)
 
 
-class History(RuleBasedStateMachine):
+class RatingMachine(RuleBasedStateMachine):
     """One answer, the people who rate it, and what happens to their ratings on the way.
 
     Args:
         folder: Where the ledger goes.
-        told: Where to count.
+        totals: Where to count.
     """
 
-    def __init__(self, folder: Path, told: Told) -> None:
+    def __init__(self, folder: Path, totals: Totals) -> None:
         super().__init__()
-        self._answer = OneAnswer(folder, told)
+        self._answer = OneAnswer(folder, totals)
         self._model = self._answer.model
 
     def teardown(self) -> None:
-        """Every history ends settled."""
+        """Every example ends settled."""
         self._answer.end()
 
-    # -- what people say --------------------------------------------------------------------------
+    # -- what people send -------------------------------------------------------------------------
 
     @rule(
-        person=people,
+        person=persons,
         name=rated,
         up=st.booleans(),
         stars=stars,
@@ -80,7 +80,7 @@ class History(RuleBasedStateMachine):
         form = {"value": value, "dimension": DIMENSIONS.get(name)}
         self._answer.submit(person, {name: content}, rationale=why, reasons=reasons, **form)
 
-    @rule(person=people, ratings=st.tuples(stars, stars), why=texts, faults=faults_of_calls)
+    @rule(person=persons, ratings=st.tuples(stars, stars), why=texts, faults=faults_of_calls)
     def rate_dimensions(
         self, person: str, ratings: tuple[int, int], why: str, faults: CallFaults
     ) -> None:
@@ -93,31 +93,33 @@ class History(RuleBasedStateMachine):
         form = {DIMENSIONS[name]: given for name, given in by_name.items()}
         self._answer.submit(person, contents, ratings=form, rationale=why)
 
-    @rule(person=people, text=texts)
+    @rule(person=persons, text=texts)
     def comment(self, person: str, text: str) -> None:
         """A comment alone."""
         self._answer.submit(person, {COMMENT: Content(text, text)}, rationale=text)
 
-    @rule(person=people, up=st.booleans(), text=texts, faults=faults_of_calls)
+    @rule(person=persons, up=st.booleans(), text=texts, faults=faults_of_calls)
     def correct(self, person: str, up: bool, text: str, faults: CallFaults) -> None:
         """A thumb with a correction, which is a rating of its own."""
         self._expect(faults)
         contents = {THUMB: Content(up), CORRECTION: Content(text)}
         self._answer.submit(person, contents, value=up, correction=text)
 
-    @rule(key=st.builds(Name, people, said), faults=faults_of_calls)
-    def withdraw(self, key: Name, faults: CallFaults) -> None:
+    @rule(key=st.builds(RatingKey, persons, rated_or_written), faults=faults_of_calls)
+    def withdraw(self, key: RatingKey, faults: CallFaults) -> None:
         """Whatever there was, and whether there was anything."""
         self._expect(faults)
         self._answer.withdraw(key)
 
-    @rule(person=people, up=st.booleans(), again=st.booleans(), faults=faults_of_calls)
-    def think_again(self, person: str, up: bool, again: bool, faults: CallFaults) -> None:
-        """Withdrawn and said anew, perhaps before MLflow heard of the first word."""
-        if again:
+    @rule(person=persons, up=st.booleans(), before=st.booleans(), faults=faults_of_calls)
+    def withdraw_and_rate_again(
+        self, person: str, up: bool, again: bool, faults: CallFaults
+    ) -> None:
+        """Withdrawn and rated again, also where MLflow has not yet received the first rating."""
+        if before:
             self._answer.submit(person, {THUMB: Content(not up)}, value=not up)
         self._expect(faults)
-        self._answer.withdraw(Name(person, THUMB))
+        self._answer.withdraw(RatingKey(person, THUMB))
         self._answer.submit(person, {THUMB: Content(up)}, value=up)
 
     @precondition(lambda self: self._model.amendable())
@@ -136,10 +138,10 @@ class History(RuleBasedStateMachine):
 
     @precondition(lambda self: self._model.dead())
     @rule(which=any_of_them)
-    def use_a_dead_id(self, which: int) -> None:
+    def use_a_withdrawn_id(self, which: int) -> None:
         """An id that was withdrawn names nothing any more."""
         dead = self._model.dead()
-        self._answer.amend_in_vain(*dead[which % len(dead)])
+        self._answer.amend_withdrawn(*dead[which % len(dead)])
 
     # -- what is written elsewhere ----------------------------------------------------------------
 
@@ -153,7 +155,7 @@ class History(RuleBasedStateMachine):
     def rate_elsewhere(self, person: str, name: str, up: bool, stars: int, why: str | None) -> None:
         """The same person rates through another program."""
         content = Content(stored(name, up if name == THUMB else stars), why)
-        self._answer.say_elsewhere(person, name, content)
+        self._answer.rate_elsewhere(person, name, content)
 
     @precondition(lambda self: self._model.shown([THUMB, *DIMENSIONS]))
     @rule(which=any_of_them, up=st.booleans(), stars=stars, why=texts)
@@ -167,7 +169,7 @@ class History(RuleBasedStateMachine):
 
     @rule(name=rated, who=st.sampled_from(["judge", "program", "expert", "expert's correction"]))
     def others_write(self, name: str, who: str) -> None:
-        """Under the same name; an expert's correction looks just like the person's own."""
+        """Under the same name; an expert's correction is just like the person's own."""
         write = self._answer.let_others_write
         {
             "judge": partial(write, name, "LLM_JUDGE", ANN),
@@ -204,14 +206,14 @@ class History(RuleBasedStateMachine):
 
     @rule()
     def purge(self) -> None:
-        """The ledger forgets."""
+        """What is delivered leaves the ledger."""
         self._answer.purge()
 
     def _expect(self, faults: CallFaults) -> None:
         for call, fault in faults:
             self._answer.faults.plan(call, fault)
 
-    def _choose(self, which: int, by: int) -> tuple[Name, str]:
+    def _choose(self, which: int, by: int) -> tuple[RatingKey, str]:
         amendable = self._model.amendable()
         key = amendable[which % len(amendable)]
         ids = self._model[key].amendable()

@@ -1,4 +1,4 @@
-"""An application in this process that can die, and a clock that moves when a test says so.
+"""An application in this process that can be killed, and a clock that a test moves.
 
 What waits in a ledger waits for a time that is written there. Writing another one lets the time
 pass, so nobody has to.
@@ -30,7 +30,7 @@ def slow_down_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mlflow_availability, "_PROBE_SECONDS", 0.02)
 
 
-class MortalApp:
+class KillableApp:
     """One process of an application: its Python API, over a store that meets faults.
 
     Args:
@@ -83,7 +83,7 @@ class MortalApp:
         self.let_pauses_pass()
 
     def settle(self) -> None:
-        """Let everything land and pass until nothing is left to do, also no last look."""
+        """Let everything land and pass until nothing is left to do, also no last recheck."""
         self._faults.forget()
         self._faults.let_go_on()
         self._faults.land()
@@ -100,7 +100,7 @@ class MortalApp:
 
         until(is_settled, within=_SETTLES_WITHIN_SECONDS, otherwise=lambda: f"{self._rows()}")
 
-    def wait_until_nobody_moves(self) -> None:
+    def wait_until_deliveries_rest(self) -> None:
         """Wait until every delivery under way is held, or has ended."""
         deliveries = self.parts._dispatcher
         until(
