@@ -160,9 +160,7 @@ class ExpectedRatings:
 
     def shown(self, names: Collection[str]) -> list[tuple[RatingKey, str]]:
         """What another program shows under these names."""
-        return [
-            (name, each) for name, rating in self if name.name in names for each in rating.valid()
-        ]
+        return [(key, each) for key, rating in self if key.name in names for each in rating.valid()]
 
     def forget(self) -> None:
         """agent_feedback forgets what MLflow holds."""

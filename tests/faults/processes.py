@@ -125,12 +125,12 @@ class Replica:
 
     def wait_until_settled(self, *, within: float) -> float:
         """Wait until nothing is pending; returns how many seconds that took."""
+        return self.wait_for(lambda status: status["pending"] == 0, within=within)
+
+    def wait_for(self, holds: Callable[[dict[str, Any]], bool], *, within: float) -> float:
+        """Wait until this holds for its status; returns how many seconds that took."""
         begun = time.monotonic()
-        until(
-            lambda: self.status()["pending"] == 0,
-            within=within,
-            otherwise=lambda: str(self.status()),
-        )
+        until(lambda: holds(self.status()), within=within, otherwise=lambda: str(self.status()))
         return time.monotonic() - begun
 
     def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:

@@ -112,9 +112,7 @@ class RatingMachine(RuleBasedStateMachine):
         self._answer.withdraw(key)
 
     @rule(person=persons, up=st.booleans(), before=st.booleans(), faults=faults_of_calls)
-    def withdraw_and_rate_again(
-        self, person: str, up: bool, again: bool, faults: CallFaults
-    ) -> None:
+    def rate_again(self, person: str, up: bool, before: bool, faults: CallFaults) -> None:
         """Withdrawn and rated again, also where MLflow has not yet received the first rating."""
         if before:
             self._answer.submit(person, {THUMB: Content(not up)}, value=not up)
