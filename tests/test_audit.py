@@ -1,4 +1,4 @@
-"""What is said of the packages' known vulnerabilities, and what is not said."""
+"""What the audit reports of the packages' known vulnerabilities."""
 
 from importlib.metadata import version
 from typing import Any
@@ -24,10 +24,10 @@ def service(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     answers: list[Any] = []
 
     def answer(requirements: list[str]) -> dict[str, Any]:
-        said = answers.pop(0)
-        if isinstance(said, Exception):
-            raise said
-        found: dict[str, Any] = said
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        found: dict[str, Any] = answer
         return found
 
     monkeypatch.setattr(audit, "_install", lambda: None)
@@ -39,9 +39,9 @@ def test_nothing_known_passes(service: list[Any], capsys: pytest.CaptureFixture[
     """A service that knows of vulnerabilities, and of none here, is believed."""
     service += [report(VULNERABLE), report(FINE, UNHEARD_OF)]
     assert audit.main() == 0
-    said = capsys.readouterr().out
-    assert "2 packages, 0 vulnerabilities" in said
-    assert "unknown to the advisory service: requests" in said
+    printed = capsys.readouterr().out
+    assert "2 packages, 0 vulnerabilities" in printed
+    assert "unknown to the advisory service: requests" in printed
 
 
 def test_a_vulnerability_fails(service: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
@@ -62,9 +62,9 @@ def test_a_service_that_knows_nothing_is_not_believed(
     """Where nothing can be known the check is skipped, with the reason, and is no "all clear"."""
     service.append(answer)
     assert audit.main() == 0
-    said = capsys.readouterr().out
-    assert said.startswith("pip-audit: skipped: ")
-    assert "vulnerabilities" not in said
+    printed = capsys.readouterr().out
+    assert printed.startswith("pip-audit: skipped: ")
+    assert "vulnerabilities" not in printed
 
 
 def test_everything_that_is_installed_is_looked_at() -> None:

@@ -73,7 +73,7 @@ class TestAppYaml:
     def test_a_new_entry_is_used_or_refused(
         self, tmp_path: Path, entry: dict[str, str], declared: str | None
     ) -> None:
-        """A value is taken as it stands; a resource that nothing stands in for is said."""
+        """A value is taken as it stands; a resource that nothing stands in for is reported."""
         app_yaml: Mapping[str, Any] = {"env": [entry]}
         if declared:
             assert declared_environment(app_yaml, tmp_path) == {entry["name"]: declared}

@@ -63,9 +63,9 @@ def declared(distribution: str) -> set[str]:
 def test_the_name_is_ours() -> None:
     """PyPI's `agent-feedback` is another project: everything that names us names us."""
     assert metadata(NAME)["Name"] == NAME
-    said = CliRunner().invoke(main, ["--version"])
-    assert said.exit_code == 0
-    assert version(NAME) in said.stdout
+    printed = CliRunner().invoke(main, ["--version"])
+    assert printed.exit_code == 0
+    assert version(NAME) in printed.stdout
 
 
 def test_a_missing_driver_is_asked_for_by_our_name(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,20 +101,22 @@ class TestNamesake:
         )
         return done.stderr
 
-    def test_alone_nothing_is_said(self, site: Path) -> None:
+    def test_alone_nothing_is_printed(self, site: Path) -> None:
         """Without the other project there is no warning."""
         assert "namesake" not in self.run(site, "import agent_feedback")
 
     def test_beside_it_the_import_says_what_to_do(self, site: Path) -> None:
         """Where its files lie among ours, one sentence names both commands, once."""
         (site / "agent_feedback" / "_runner.py").touch()
-        said = self.run(site, "import agent_feedback, agent_feedback.cli as c; c.main(['--help'])")
-        assert said.count(UNINSTALL) == said.count(INSTALL) == 1
+        printed = self.run(
+            site, "import agent_feedback, agent_feedback.cli as c; c.main(['--help'])"
+        )
+        assert printed.count(UNINSTALL) == printed.count(INSTALL) == 1
 
     def test_under_its_init_the_command_line_says_it(self, site: Path) -> None:
         """Where its `__init__.py` took the place of ours, our command says it."""
         package = site / "agent_feedback"
         (package / "_runner.py").touch()
         (package / "__init__.py").write_text("")
-        said = self.run(site, "import agent_feedback.cli as c; c.main(['--help'])")
-        assert said.count(UNINSTALL) == 1
+        printed = self.run(site, "import agent_feedback.cli as c; c.main(['--help'])")
+        assert printed.count(UNINSTALL) == 1

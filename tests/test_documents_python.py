@@ -44,8 +44,8 @@ def test_a_host_of_another_kind(tmp_path: Path) -> None:
         "text": "hello",
     }
     exec(block(DOCUMENT, "python", "with feedback.turn"), names)
-    ((said, metadata),) = slack.posted
-    assert said == "HELLO"
+    ((text, metadata),) = slack.posted
+    assert text == "HELLO"
     names["trace_id"] = metadata["trace_id"]
     exec(block(DOCUMENT, "python", "feedback.submit("), names)
     (receipt,) = names["receipts"]

@@ -108,12 +108,12 @@ class TestSearch:
 
 
 def long(text: str) -> Passage:
-    """Make a passage that is too long to be said as it is."""
+    """Make a passage that is too long to be quoted whole."""
     return Passage("a.md", (), f"{text}\n\n{'Padding is here. ' * 40}")
 
 
 class TestExtract:
-    def test_a_short_passage_is_said_as_it_is(self) -> None:
+    def test_a_short_passage_is_quoted_whole(self) -> None:
         """Text and code stay together, in order, and the passage is cited by its number."""
         assert compose("How do I read it?", [Hit(LEDGER, 1.0), Hit(WIDGET, 1.0)]) == (
             "Ratings wait in the ledger. It is a database. Nothing is ever lost. [1]\n\n"
@@ -122,7 +122,7 @@ class TestExtract:
         )
 
     def test_from_a_long_passage_the_fitting_sentence_is_quoted(self) -> None:
-        """What shares most words with the question is said, and no code that was not asked for."""
+        """What shares most words with the question is quoted, but no code unless it was asked for."""
         text = compose("What is never lost?", [Hit(long(LEDGER.text), 1.0)])
         assert text == "Nothing is ever lost. [1]"
 
@@ -131,7 +131,7 @@ class TestExtract:
         text = compose("How do I read the feedback?", [Hit(long(LEDGER.text), 1.0)])
         assert "sqlite3 feedback.db" in text
 
-    def test_nothing_found_is_said(self) -> None:
+    def test_it_tells_that_nothing_was_found(self) -> None:
         """Without a passage the agent says that it knows nothing of it."""
         assert compose("Why?", []) == NOTHING_FOUND
 
@@ -153,7 +153,7 @@ class TestExtract:
         assert quoted == "The cat sleeps all day. [1]\n\n- A cat may sleep on a day off."
 
     def test_a_row_brings_its_columns_names(self) -> None:
-        """A row of a table is said as a table, and the citation stands outside of it."""
+        """A row of a table is quoted as a table, and the citation stands outside of it."""
         table = "| pet | sound |\n|---|---|\n| dog | barks |\n| [cat](cat.md) | purrs |"
         quoted = compose("What sound does a cat make?", [Hit(long(table), 1.0)])
         assert quoted == "| pet | sound |\n|---|---|\n| cat | purrs |\n\n[1]"
@@ -183,7 +183,7 @@ class TestQuestions:
 
 class TestSessions:
     def test_each_session_has_its_own_memory(self) -> None:
-        """What was said in one session is not known in another, nor without any."""
+        """The conversation of one session is not known in another, nor without any."""
         sessions = Sessions()
         sessions.remember("one", Exchange("q", "a"))
         sessions.remember(None, Exchange("lost", ""))

@@ -67,7 +67,7 @@ class TestLikelyQuestions:
         assert best.passage.headings[-1] == likely.heading
 
     def test_a_short_answer_is_short(self) -> None:
-        """Every answer in docs/questions.md is said as it is, and can be asked for otherwise."""
+        """Every answer in docs/questions.md is quoted whole, and found in other words."""
         for passage in ANSWERS[1:]:
             hit = Hit(passage, 1.0)
             assert compose("how to?", [hit]).startswith(passage.text[:40]), passage.title
@@ -87,9 +87,9 @@ class TestOffTopic:
     def test_the_agent_says_that_it_does_not_know(self, question: str) -> None:
         """What the documents do not answer gets no passage, and two questions that they do."""
         assert chosen(question) == ()
-        said = answer(question)
-        assert said.startswith(NOTHING_FOUND)
-        assert said.count("\n- [") == 2
+        text = answer(question)
+        assert text.startswith(NOTHING_FOUND)
+        assert text.count("\n- [") == 2
 
     def test_what_is_asked_instead_has_an_answer(self) -> None:
         """Each question that is offered is answered by the passage that it is the heading of."""
@@ -189,7 +189,7 @@ class TestProse:
         assert "star-color" in compose("How do I paint it?", hits)
         assert "| star |" in compose("Which rows does the table have?", hits)
 
-    def test_a_passage_without_prose_is_said_all_the_same(self) -> None:
+    def test_a_passage_without_prose_is_quoted_all_the_same(self) -> None:
         """Where there is nothing but code, the code is the answer."""
         passage = Passage("a.md", ("Run",), "```\nmake run\n```")
         assert compose("Does it run?", [Hit(passage, 1.0)]) == "```\nmake run\n```\n\n[1]"
@@ -197,9 +197,9 @@ class TestProse:
     @pytest.mark.parametrize("likely", LIKELY, ids=lambda likely: likely.question)
     def test_no_likely_answer_holds_a_table(self, likely: Likely) -> None:
         """Nobody who asks a first question is answered with a table, or with code unasked."""
-        said = answer(likely.question)
-        assert "\n|" not in said
-        assert "```" not in said or asks_for_code(likely.question)
+        text = answer(likely.question)
+        assert "\n|" not in text
+        assert "```" not in text or asks_for_code(likely.question)
 
 
 class TestFit:
@@ -224,7 +224,7 @@ class TestFit:
         assert "stars_per_row" in best.covered
 
     def test_other_ways_to_ask_are_found(self) -> None:
-        """What a hidden line names as another way to ask leads to the passage, and is not said."""
+        """Another way to ask, in a hidden line, leads to the passage and is not quoted."""
         markdown = "## Undo\n<!-- also asked: Can I take it back? | regret -->\nYou can.\n"
         (passage,) = split_markdown("a.md", markdown)
         assert passage.also_asked == ("Can I take it back?", "regret")

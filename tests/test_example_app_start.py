@@ -93,11 +93,11 @@ class TestWhetherThereArePages:
         """They come by themselves, unless nobody could reach them or they are elsewhere."""
         assert port_to_try(environ) == port
 
-    @pytest.mark.parametrize("said", ["on", "0", "70000"])
-    def test_what_is_neither_is_refused_in_a_sentence(self, said: str) -> None:
+    @pytest.mark.parametrize("value", ["on", "0", "70000"])
+    def test_what_is_neither_is_refused_in_a_sentence(self, value: str) -> None:
         """A slip ends the start instead of being guessed at."""
-        with pytest.raises(SystemExit, match=f"{VARIABLE}.*'{said}'"):
-            port_to_try({VARIABLE: said})
+        with pytest.raises(SystemExit, match=f"{VARIABLE}.*'{value}'"):
+            port_to_try({VARIABLE: value})
 
     def test_a_taken_port_is_left_to_who_has_it(self, taken_port: int) -> None:
         """The pages go to another port then, and to the usual one when it is free."""
@@ -108,7 +108,7 @@ class TestWhetherThereArePages:
     async def test_the_app_answers_before_they_start(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        """They take what a small machine has for seconds: the app is open, and has said so."""
+        """Starting them takes seconds: the app is open, and has printed its address."""
         seen: list[tuple[bool, str]] = []
 
         class Pages(MlflowPages):

@@ -22,10 +22,10 @@ class Failed(Exception):
 
 
 class Script:
-    """What one handler does, and what became of it.
+    """What one handler does, and how it ended.
 
     Attributes:
-        said: The first piece is out, or the function has begun.
+        started: The first piece is out, or the function has begun.
         cleaned_up: The handler's ``finally`` ran.
         client_is_gone: Set by the test, for the kinds that cannot be interrupted.
     """
@@ -33,7 +33,7 @@ class Script:
     def __init__(self, agent_type: str | None, ending: str) -> None:
         self.typed = agent_type == TYPED
         self.ending = ending
-        self.said = threading.Event()
+        self.started = threading.Event()
         self.cleaned_up = threading.Event()
         self.client_is_gone = threading.Event()
 
@@ -121,6 +121,6 @@ class Script:
         return self.async_generator(request)
 
     def _begin(self) -> None:
-        self.said.set()
+        self.started.set()
         if self.ending == "error":
             raise Failed(SECRET)

@@ -35,7 +35,7 @@ ITEM_DONE = {"type": "response.output_item.done", "item": ITEM}
 SECRET = "password=4711"
 
 
-class Said(BaseModel):
+class AnswerModel(BaseModel):
     """An untyped agent's answer."""
 
     text: str
@@ -43,7 +43,7 @@ class Said(BaseModel):
 
 
 @dataclass
-class SaidPlainly:
+class AnswerDataclass:
     """The same, as a dataclass."""
 
     text: str
@@ -68,8 +68,8 @@ Row = tuple[Any, Any]
 FORMS: dict[str | None, list[Row]] = {
     UNTYPED: [
         ({"text": "Hello"}, {"text": "Hello"}),
-        (Said(text="Hello"), {"text": "Hello"}),
-        (SaidPlainly("Hello"), {"text": "Hello"}),
+        (AnswerModel(text="Hello"), {"text": "Hello"}),
+        (AnswerDataclass("Hello"), {"text": "Hello"}),
     ],
     TYPED: [
         (ITEM_DONE, ITEM_DONE),
@@ -105,7 +105,7 @@ REFUSED: dict[str | None, list[Any]] = {
         [SECRET],
         f'data: ["{SECRET}"]\n\n',
         f"data: {SECRET}\n\n",
-        SaidPlainly,
+        AnswerDataclass,
     ],
     TYPED: [
         SECRET,
@@ -137,8 +137,8 @@ def _host_saying(hosts: Hosts, agent_type: str | None, *answers: Any) -> Host:
         return answers[int(turn.client_request_id[2:])]
 
     async def answer_stream(request: Any, turn: Turn) -> Any:
-        said = answers[int(turn.client_request_id[2:])]
-        for event in said:
+        events = answers[int(turn.client_request_id[2:])]
+        for event in events:
             yield event
 
     return hosts.start(agent_type, invoke=answer, stream=answer_stream)
@@ -185,8 +185,8 @@ def test_a_refused_event_takes_the_error_path(hosts: Hosts, agent_type: str | No
     table = [[first, refused, first] for refused in REFUSED[agent_type]]
     host = _host_saying(hosts, agent_type, *table)
     for index, row in enumerate(table):
-        said, error, *closing = _stream(host, agent_type, index)
-        assert (said, error["type"]) == (first, "error"), row
+        event, error, *closing = _stream(host, agent_type, index)
+        assert (event, error["type"]) == (first, "error"), row
         assert closing == [_done(index, "error"), DONE], row
         assert SECRET not in str(error), row
 
@@ -295,8 +295,10 @@ def test_a_body_that_is_no_json_is_the_servers_own_matter(hosts: Hosts) -> None:
         ),
     ],
 )
-def test_what_was_said_is_kept(adapter: PlainAdapter, pieces: list[Any], kept: Any) -> None:
-    """Whatever a left generator had said makes a valid answer, begun items included."""
+def test_the_events_of_a_left_generator_are_kept_as_an_answer(
+    adapter: PlainAdapter, pieces: list[Any], kept: Any
+) -> None:
+    """Whatever a left generator had yielded makes a valid answer, begun items included."""
     assert adapter.partial_answer(pieces) == kept
 
 

@@ -162,7 +162,7 @@ def test_both_decorators_on_one_function_are_refused(feedback: AgentFeedback) ->
         feedback.invoke(agent_server.invoke()(answer))
 
 
-async def test_a_forgotten_mount_is_said_with_the_first_answer(
+async def test_a_forgotten_mount_is_logged_with_the_first_answer(
     hosts: Hosts, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The server answers, and the log names the line that is missing, once."""

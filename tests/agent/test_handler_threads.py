@@ -213,12 +213,14 @@ def _one_event_again_and_again(request: Any) -> Iterator[Any]:
 
 
 @pytest.mark.parametrize("agent_type", [UNTYPED, TYPED])
-def test_a_generator_may_change_what_it_has_said(hosts: Hosts, agent_type: str | None) -> None:
+def test_a_generator_may_change_an_object_that_it_has_yielded(
+    hosts: Hosts, agent_type: str | None
+) -> None:
     """Each event is sent as it was when it was yielded, though the thread has gone on since."""
     host = hosts.start(agent_type, stream=_one_event_again_and_again)
-    *said, _, _ = host.stream(request_body(agent_type))
-    assert [event["number"] for event in said[::2]] == list(range(40))
-    assert [event["read"] for event in said[1::2]] == [list(range(n + 1)) for n in range(40)]
+    *events, _, _ = host.stream(request_body(agent_type))
+    assert [event["number"] for event in events[::2]] == list(range(40))
+    assert [event["read"] for event in events[1::2]] == [list(range(n + 1)) for n in range(40)]
 
 
 async def test_what_cannot_be_copied_is_handed_on() -> None:
@@ -308,7 +310,7 @@ def test_a_closed_loop_keeps_no_thread(ahead: bool) -> None:
     del unfinished
 
 
-async def test_a_failure_comes_after_what_was_said() -> None:
+async def test_a_failure_comes_after_the_events_before_it() -> None:
     """An exception in the thread reaches the reader once it has read everything before it."""
 
     def numbers() -> Iterator[int]:

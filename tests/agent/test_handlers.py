@@ -149,9 +149,9 @@ def test_whatever_makes_events_streams(
 ) -> None:
     """Methods, objects, partials, and functions that return any iterable stream their events."""
     host = hosts.start(UNTYPED, stream=handler)
-    said = {"text": "Hello", "asked_as": "r-1"} if takes_turn else {"text": "Hello"}
+    expected = {"text": "Hello", "asked_as": "r-1"} if takes_turn else {"text": "Hello"}
     first, done, end = host.stream(request_body(UNTYPED))
-    assert (first, done["status"], end) == (said, "ok", DONE)
+    assert (first, done["status"], end) == (expected, "ok", DONE)
 
 
 def test_a_stream_of_nothing_iterable_fails_in_order(hosts: Hosts) -> None:

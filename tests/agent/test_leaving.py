@@ -53,7 +53,7 @@ class ClientGone:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("agent_type", AGENT_TYPES, ids=["untyped", "typed"])
 async def test_a_send_that_fails(hosts: Hosts, agent_type: str | None, kind: str) -> None:
-    """Where ``send`` raises instead, the trace keeps what was said and says interrupted as well."""
+    """Where ``send`` raises instead, the trace keeps the events so far, as interrupted."""
     script = Script(agent_type, "ok")
     app = hosts.app(agent_type, stream=script.handler("stream", kind))
     async with living(app):
@@ -80,36 +80,36 @@ def test_a_reader_that_stops_reading_and_leaves(hosts: Hosts, kind: str) -> None
     assert stream.cleaned_up.wait(60)
     trace = host.trace()
     assert trace.info.request_metadata[STATE] == "interrupted"
-    assert stream.said < 1_000
+    assert stream.sent < 1_000
 
 
 class TooMuch:
     """A stream larger than the network takes from a client that does not read; it never waits."""
 
     def __init__(self) -> None:
-        self.said = 0
+        self.sent = 0
         self.cleaned_up = threading.Event()
 
     def is_held_back(self) -> bool:
         """Wait until nothing more is taken."""
         before = -1
-        while before != self.said or not self.said:
-            before = self.said
+        while before != self.sent or not self.sent:
+            before = self.sent
             time.sleep(0.2)
         return True
 
     def generator(self, request: Any) -> Iterator[Any]:
         try:
-            while self.said < 1_000:
-                self.said += 1
+            while self.sent < 1_000:
+                self.sent += 1
                 yield {"text": "x" * 100_000}
         finally:
             self.cleaned_up.set()
 
     async def async_generator(self, request: Any) -> AsyncIterator[Any]:
         try:
-            while self.said < 1_000:
-                self.said += 1
+            while self.sent < 1_000:
+                self.sent += 1
                 yield {"text": "x" * 100_000}
         finally:
             self.cleaned_up.set()
@@ -123,7 +123,7 @@ def test_leaving_behind_the_chat_proxy(hosts: Hosts, route: str) -> None:
     settings: dict[str, Any] = {route: script.handler(route, "async_generator")}
     host = hosts.start(server=server, **settings)
     body = {**request_body(TYPED), "stream": route == "stream"}
-    host.leave(body, when=script.said.wait)
+    host.leave(body, when=script.started.wait)
     assert script.cleaned_up.wait(60)
     trace = host.trace()
     assert trace.info.request_metadata[STATE] == "interrupted"
@@ -193,11 +193,11 @@ def test_a_handlers_own_cancellation_is_a_failure(hosts: Hosts) -> None:
     answer = host.ask(request_body(UNTYPED, "a-1"))
     assert (answer.status_code, answer.json()["detail"]) == (500, GENERIC)
     assert host.trace("a-1").info.request_metadata[STATE] == "error"
-    said, error, done, end = host.stream(request_body(UNTYPED, "s-1"))
-    assert (said, error["type"], done["status"], end) == ({"text": "Hel"}, "error", "error", DONE)
+    event, error, done, end = host.stream(request_body(UNTYPED, "s-1"))
+    assert (event, error["type"], done["status"], end) == ({"text": "Hel"}, "error", "error", DONE)
     trace = host.trace("s-1")
     assert trace.info.request_metadata[STATE] == "error"
-    assert outputs_of(trace) == [said]
+    assert outputs_of(trace) == [event]
 
 
 class _Enough(BaseException):
@@ -239,8 +239,8 @@ async def _ends_badly() -> AsyncGenerator[Any, None]:
 def test_an_inner_streams_end_is_not_the_clients(hosts: Hosts) -> None:
     """A failure out of a stream that the handler itself closed takes the error path."""
     host = hosts.start(UNTYPED, stream=_break_off)
-    said, error, done, end = host.stream(request_body(UNTYPED))
-    assert (said, error["message"]) == ({"text": "Hel"}, GENERIC)
+    event, error, done, end = host.stream(request_body(UNTYPED))
+    assert (event, error["message"]) == ({"text": "Hel"}, GENERIC)
     assert (done["status"], end) == ("error", DONE)
     trace = host.trace()
     assert trace.info.request_metadata[STATE] == "error"
@@ -303,14 +303,14 @@ class InTheBackground:
     """Handlers that go on once their reader has gone."""
 
     def __init__(self) -> None:
-        self.said = threading.Event()
+        self.started = threading.Event()
         self.reader_is_gone = threading.Event()
         self._last = create_text_output_item("Hello", "m1")
 
     def generator(self, request: Any) -> Iterator[Any]:
         with mlflow.start_span("early"):  # its end stores the open trace
             yield create_text_delta("Hel", "m1")
-        self.said.set()
+        self.started.set()
         assert self.reader_is_gone.wait(60)
         with mlflow.start_span("child"):
             yield {"type": "response.output_item.done", "item": self._last}
@@ -318,7 +318,7 @@ class InTheBackground:
     async def async_generator(self, request: Any) -> AsyncIterator[Any]:
         with mlflow.start_span("early"):  # its end stores the open trace
             yield create_text_delta("Hel", "m1")
-        self.said.set()
+        self.started.set()
         assert await asyncio.to_thread(self.reader_is_gone.wait, 10)
         with mlflow.start_span("child"):
             yield {"type": "response.output_item.done", "item": self._last}
@@ -329,7 +329,7 @@ def test_a_background_handler_outlives_its_reader(hosts: Hosts, kind: str) -> No
     """A reader that leaves does not end the handler, whose turn is ``ok`` when it is done."""
     handlers, server = InTheBackground(), BackgroundServer()
     host = hosts.start(server=server, stream=getattr(handlers, kind))
-    host.leave({**request_body(TYPED), "stream": True}, when=handlers.said.wait)
+    host.leave({**request_body(TYPED), "stream": True}, when=handlers.started.wait)
     rating = {"client_request_id": "r-1", "value": True}
     assert httpx.post(f"{host.url}/feedback", json=rating).status_code == 202
     time.sleep(0.5)  # a delivery that did not wait for the turn would be done by now

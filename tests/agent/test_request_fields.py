@@ -42,11 +42,11 @@ def test_the_callers_id_is_found(request_: Any, headers: dict[str, str], expecte
 
 
 @pytest.mark.parametrize(
-    "said", ["a" * 51, "two words", "r/1", "ä", "r-1\n", "r'1", 7, True, ["r-1"], {"r": 1}, None]
+    "given", ["a" * 51, "two words", "r/1", "ä", "r-1\n", "r'1", 7, True, ["r-1"], {"r": 1}, None]
 )
-def test_an_id_that_cannot_be_kept_is_none(said: Any) -> None:
+def test_an_id_that_cannot_be_kept_is_none(given: Any) -> None:
     """Whatever MLflow's column or a filter cannot take is as good as no id."""
-    assert request_fields.client_request_id({"client_request_id": said}, {}) is None
+    assert request_fields.client_request_id({"client_request_id": given}, {}) is None
 
 
 @pytest.mark.parametrize("request_", [{}, None, [], "text", 5, {"custom_inputs": "text"}, _typed()])

@@ -50,14 +50,14 @@ def test_streams_end_in_order_at_a_stop(agent: AgentProcess) -> None:
         answered = {name: answer.result(30) for name, answer in begun.items()}
     assert process.returncode in (0, -signal.SIGTERM)
     for name in turns:
-        said, state = answered[name], host.trace(name).info.request_metadata[STATE]
+        events, state = answered[name], host.trace(name).info.request_metadata[STATE]
         if name.startswith("short"):
-            *words, done, end = said
+            *words, done, end = events
             assert (len(words), done["status"], end, state) == (_SHORT, "ok", DONE, "ok")
         else:
-            assert DONE not in said
+            assert DONE not in events
             assert state == "interrupted"
-            assert outputs_of(host.trace(name))[: len(said)] == said
+            assert outputs_of(host.trace(name))[: len(events)] == events
 
 
 def _read(host: Host, body: dict[str, Any], speak: threading.Barrier) -> list[Any]:

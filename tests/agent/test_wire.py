@@ -106,8 +106,8 @@ async def test_a_ping_never_comes_inside_a_frame(
     async with living(app):
         await request_stream(app, request_body(UNTYPED), slow_send)
     assert PING.encode() in sent
-    *said, done, end = frames(b"".join(sent).decode())
-    assert (said, done["type"], end) == ([{"text": "Hel"}, {"text": "lo"}], "done", DONE)
+    *events, done, end = frames(b"".join(sent).decode())
+    assert (events, done["type"], end) == ([{"text": "Hel"}, {"text": "lo"}], "done", DONE)
 
 
 # -- what is not ours -----------------------------------------------------------------------------

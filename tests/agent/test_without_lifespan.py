@@ -61,16 +61,16 @@ def test_what_was_promised_outlives_the_process(run: Run, stop: signal.Signals) 
         assert eventually(landed, "the rating was lost", within_seconds=30) == [False]
 
 
-def test_it_is_said_once(run: Run) -> None:
+def test_it_is_logged_once(run: Run) -> None:
     """The log names the cause and what to do, and only once."""
     with run() as agent:
         ask(agent.host)
-        said = agent.log.read_text()
-    assert said.count("never told that it starts or stops") == 1
-    assert "LifespanManager" in said
+        log = agent.log.read_text()
+    assert log.count("never told that it starts or stops") == 1
+    assert "LifespanManager" in log
 
 
-def test_with_lifespan_nothing_is_said(tracking: Tracking, tmp_path: Path) -> None:
+def test_with_lifespan_nothing_is_logged(tracking: Tracking, tmp_path: Path) -> None:
     """An ordinary server's log holds no such sentence."""
     with running_agent(tracking, tmp_path) as agent:
         ask(agent.host)

@@ -64,11 +64,11 @@ def _assert_answer(host: Host, script: Script, kind: str, answer: Any) -> None:
     assert answer.pop("trace_id") == trace.info.trace_id
     if script.typed:
         assert answer.pop("metadata") == {"trace_id": trace.info.trace_id}
-    said = script.pieces[1] if "generator" in kind and not script.typed else script.whole
-    assert {**answer, "object": "response"} == {**said, "object": "response"}
+    expected = script.pieces[1] if "generator" in kind and not script.typed else script.whole
+    assert {**answer, "object": "response"} == {**expected, "object": "response"}
     assert trace.info.state == TraceState.OK
     if not script.typed:
-        assert outputs_of(trace) == said
+        assert outputs_of(trace) == expected
 
 
 def _assert_stream(host: Host, script: Script, answered: list[Any]) -> None:
@@ -133,13 +133,13 @@ def _assert_error_recorded(trace: Any, caplog: pytest.LogCaptureFixture) -> None
 @every_kind
 @every_type
 def test_a_stream_that_is_left_midway(hosts: Hosts, agent_type: str | None, kind: str) -> None:
-    """The handler ends, the trace keeps what was said and says interrupted, and can be rated."""
+    """The handler ends; the trace keeps the events so far, is interrupted, and can be rated."""
     script = Script(agent_type, "disconnect")
     host = _host(hosts, script, kind)
     with host.streaming(request_body(agent_type)) as response:
         chunks = response.iter_raw()
         next(chunks)
-        assert script.said.wait(60)
+        assert script.started.wait(60)
         del chunks  # its end is the connection's
     assert script.cleaned_up.wait(60)
     trace = _assert_recorded(host, "interrupted")
@@ -156,12 +156,12 @@ def test_an_answer_that_nobody_waits_for(hosts: Hosts, agent_type: str | None, k
     """The same for an answer in one piece; a function in a thread ends by itself, and is kept."""
     script = Script(agent_type, "disconnect")
     host = _host(hosts, script, kind)
-    host.leave(request_body(agent_type), when=script.said.wait)
+    host.leave(request_body(agent_type), when=script.started.wait)
     script.client_is_gone.set()
     assert script.cleaned_up.wait(60)
     trace = _assert_recorded(host, "interrupted")
-    said = str(outputs_of(trace))
-    assert ("Hel" in said) is (kind != "coroutine")
+    outputs = str(outputs_of(trace))
+    assert ("Hel" in outputs) is (kind != "coroutine")
     assert trace.info.state == TraceState.OK
     _assert_rateable(host, trace.info.trace_id)
 

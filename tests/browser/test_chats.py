@@ -45,15 +45,15 @@ async def test_the_chat_and_its_ratings_survive_a_reload(chat: Chat, app: Exampl
     assert session_of(app, fourth_trace) == session_of(app, first_trace)
 
 
-async def test_the_agent_knows_what_was_said_before_the_reload(
+async def test_the_agent_knows_the_conversation_before_the_reload(
     chat: Chat, model: FakeModel
 ) -> None:
     """A follow-up after a reload brings the turns before it to the model."""
     await chat.ask("What is a ledger?")
     await chat.reload()
     await chat.ask("Why is that so?")
-    said = [message["content"] for message in model.requests[-1]["messages"][1:-1]]
-    assert said == ["What is a ledger?", "Two lines [1]."]
+    messages = [message["content"] for message in model.requests[-1]["messages"][1:-1]]
+    assert messages == ["What is a ledger?", "Two lines [1]."]
 
 
 async def test_a_new_chat_is_empty_and_the_old_one_can_be_opened(
@@ -127,7 +127,7 @@ async def test_a_chat_that_is_deleted_while_it_runs_stays_deleted(
 
 
 async def test_a_new_chat_ends_the_answer_that_runs(chat: Chat, model: FakeModel) -> None:
-    """What is said meanwhile does not leak into the new chat; the old one has it as stopped."""
+    """The answer that still streams does not reach the new chat; the old one has it as stopped."""
     model.hesitates_after = 1
     await chat.begin("Old question?")
     await expect(chat.turns.locator(".answer")).to_contain_text("Two")

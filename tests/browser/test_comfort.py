@@ -192,8 +192,8 @@ async def test_parts_of_a_rating_stand_apart_on_a_phone(chat: Chat) -> None:
     assert stars is not None
     assert thumbs is not None
     assert status is not None
-    said_at = status["y"] + status["height"]
-    assert stars["y"] - said_at >= 10
+    below_status = status["y"] + status["height"]
+    assert stars["y"] - below_status >= 10
     if status["y"] > thumbs["y"] + thumbs["height"]:
         assert status["y"] - thumbs["y"] - thumbs["height"] >= 8
     assert stars["y"] - thumbs["y"] - thumbs["height"] >= 10

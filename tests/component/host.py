@@ -68,7 +68,7 @@ class Host:
         return [each for each in self.seen if (each.method, each.path) == ("GET", "/feedback")]
 
     def bodies(self) -> list[Any]:
-        """What the writes said."""
+        """The bodies of the writes."""
         return [each.body for each in self.writes()]
 
     def start_afresh(self) -> None:
@@ -100,8 +100,8 @@ class Observer:
             body += message["body"]
         body += message.get("body", b"")
         query = parse_qsl(scope["query_string"].decode())
-        said = json.loads(body) if body else None
-        self._host.seen.append(SeenRequest(scope["method"], scope["path"], query, said))
+        sent = json.loads(body) if body else None
+        self._host.seen.append(SeenRequest(scope["method"], scope["path"], query, sent))
         if scope["method"] != "GET":
             await asyncio.sleep(self._host.delay)
             await _until(lambda: not self._host.is_held)

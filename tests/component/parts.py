@@ -66,7 +66,7 @@ def stars(rating: Locator, dimension: str) -> Locator:
 
 
 async def ready(rating: Locator) -> None:
-    """Wait until the component knows whom it belongs to and what was said before."""
+    """Wait until the component knows whom it belongs to and which ratings there are."""
     await expect(rating).to_be_attached()
     await rating.page.wait_for_load_state("networkidle")
 

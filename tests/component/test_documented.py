@@ -94,17 +94,17 @@ async def test_events_and_methods(ann: Visitor, host: Host) -> None:
     )
     await page.evaluate("import('/events.js')")
     assert await page.title() == "thumb: null (withdrawn)"
-    said = [(each.method, each.body or dict(each.query)) for each in host.writes()]
+    sent = [(each.method, each.body or dict(each.query)) for each in host.writes()]
     about = {"trace_id": trace_id}
-    assert said[0][1] == {
+    assert sent[0][1] == {
         **about,
         "value": False,
         "rationale": "Too short.",
         "reasons": ["incomplete"],
         "correction": "More.",
     }
-    assert ("POST", {**about, "dimension": "accuracy", "value": 4}) in said
-    assert said[-1] == ("POST", {**about, "signal": "copy"})
+    assert ("POST", {**about, "dimension": "accuracy", "value": 4}) in sent
+    assert sent[-1] == ("POST", {**about, "signal": "copy"})
     assert held(trace_id) == {"implicit_copy": True, "expected_response": "More."}
 
 
@@ -141,13 +141,13 @@ async def test_german(ann: Visitor) -> None:
 
 async def test_german_lacks_no_word(ann: Visitor) -> None:
     """The example has every label that there is."""
-    said = re.search(r"<script[^>]*>(.*?)</script>", snippet("html", '"lang": "de"'), re.DOTALL)
-    assert said
+    script = re.search(r"<script[^>]*>(.*?)</script>", snippet("html", '"lang": "de"'), re.DOTALL)
+    assert script
     page = await ann.open("")
     english: dict[str, Any] = await page.evaluate(
         "import('/feedback/agent-feedback/appearance.js').then(({ ENGLISH }) => ENGLISH)"
     )
-    assert set(json.loads(said[1])) == set(english) - {"goodReasons", "badReasons"}
+    assert set(json.loads(script[1])) == set(english) - {"goodReasons", "badReasons"}
 
 
 async def test_labels_of_one_component(ann: Visitor) -> None:

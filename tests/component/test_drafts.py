@@ -186,8 +186,8 @@ async def test_a_draft_typed_before_the_person_is_known_is_kept(ann: Visitor, ho
     assert (kept["rationale"], kept["correction"]) == ("Typed early.", "Longer.")
 
 
-async def test_a_draft_is_no_older_than_what_was_said(ann: Visitor, host: Host) -> None:
-    """Only what was typed is sent: what another device said in the other field stays."""
+async def test_a_draft_overwrites_no_newer_rating(ann: Visitor, host: Host) -> None:
+    """Only what was typed is sent: what another device sent of the other field stays."""
     trace_id = stored_trace()
     rating = await ann.rating_of(trace_id)
     await ready(rating)

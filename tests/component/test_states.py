@@ -59,7 +59,7 @@ async def test_an_answer_without_a_trace_says_so(ann: Visitor) -> None:
 
 
 async def test_a_slow_server_is_not_waited_for(ann: Visitor, host: Host) -> None:
-    """The thumb is pressed at once; that it is still being saved is said when it takes long."""
+    """The thumb is pressed at once; that it is still being saved is shown when it takes long."""
     host.delay = 3.0
     rating = await ann.rating_of(stored_trace())
     await up(rating).click()
@@ -180,7 +180,7 @@ async def test_the_page_hears_of_everything(ann: Visitor) -> None:
     await page.evaluate(HEAR)
     first, other = (page.locator("agent-feedback").nth(number) for number in (0, 1))
     options = {"rationale": "So.", "reasons": ["incorrect"], "correction": "No."}
-    said = await first.evaluate("(element, options) => element.rate(false, options)", options)
+    receipt = await first.evaluate("(element, options) => element.rate(false, options)", options)
     await pressed(down(first))
     await first.evaluate("(element) => element.rate(4, { dimension: 'accuracy' })")
     await first.evaluate("(element) => element.withdraw({ dimension: 'accuracy' })")
@@ -198,7 +198,7 @@ async def test_the_page_hears_of_everything(ann: Visitor) -> None:
         "status": "ok",
         "traceId": trace_id,
         "clientRequestId": "turn-1",
-        "assessmentId": said["assessmentId"],
+        "assessmentId": receipt["assessmentId"],
         "from": "agent-feedback",
     }
     assert [(each["dimension"], each["value"], each["status"]) for each in changes[1:]] == [
@@ -267,7 +267,7 @@ async def test_it_can_be_moved_on_the_page(ann: Visitor, host: Host) -> None:
     assert held(trace_id) == {}
 
 
-async def test_a_reloaded_page_shows_what_was_said(ann: Visitor, host: Host) -> None:
+async def test_a_reloaded_page_shows_the_rating(ann: Visitor, host: Host) -> None:
     """Many answers are asked for at once, and each shows its own rating."""
     traces = [stored_trace() for _ in range(4)]
     page = await ann.open("".join(map(component, traces)))

@@ -1,4 +1,4 @@
-"""Thumbs, and what can be said with them."""
+"""Thumbs, and what can be added to them."""
 
 from typing import Any
 

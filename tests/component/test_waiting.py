@@ -75,10 +75,10 @@ async def test_what_waits_goes_out_in_order_and_once(ann: Visitor, host: Host) -
     await ann.context.set_offline(False)
     await saved(later)
     await saved(sooner)
-    said = {"trace_id": second, "value": False, "rationale": "No.", "correction": "Yes."}
+    body = {"trace_id": second, "value": False, "rationale": "No.", "correction": "Yes."}
     assert host.bodies() == [
         {"trace_id": first, "value": True},
-        said,
+        body,
         {"trace_id": second, "dimension": "accuracy", "value": 2},
     ]
     assert held(first) == {"user_feedback": True}
@@ -227,8 +227,8 @@ async def test_two_tabs_send_a_click_once_and_the_later_one_wins(
             break
         await asyncio.sleep(0.1)
     await asyncio.sleep(1.0)
-    said = sorted(host.bodies(), key=str)
-    assert said == sorted(
+    sent = sorted(host.bodies(), key=str)
+    assert sent == sorted(
         [{"trace_id": other, "value": True}, {"trace_id": trace_id, "value": False}], key=str
     )
     assert (held(trace_id), held(other)) == ({"user_feedback": False}, {"user_feedback": True})
@@ -276,7 +276,7 @@ async def test_a_browser_without_storage_rates_all_the_same(visit: Any, host: Ho
 
 
 async def test_stars_wait_too(ann: Visitor, host: Host) -> None:
-    """What is said in stars is kept like a thumb, also when it is withdrawn meanwhile."""
+    """A rating in stars is kept like a thumb, also when it is withdrawn meanwhile."""
     ann.may_lose_network = True
     trace_id = stored_trace()
     rating = await ann.rating_of(trace_id, 'mode="detailed"')

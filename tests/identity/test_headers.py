@@ -186,7 +186,7 @@ def test_an_identity_header_that_occurs_twice_is_refused(name: str) -> None:
 
 
 def test_other_headers_may_occur_twice() -> None:
-    """Only what says who somebody is must be said once."""
+    """Only headers that name the user must occur once."""
     found = decided([("accept", "a"), ("accept", "b"), ("x-goog-user", BOB), ("x-goog-user", BOB)])
     assert found == Decision(NOBODY)
 

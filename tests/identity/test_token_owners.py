@@ -260,9 +260,9 @@ def test_only_an_app_with_a_workspace_imports_its_sdk(host: str) -> None:
         "import sys; from agent_feedback.identity.token_owners import TokenOwners;"
         " TokenOwners(); print('agent_feedback.identity.workspace' in sys.modules)"
     )
-    said = subprocess.check_output(
+    printed = subprocess.check_output(
         [sys.executable, "-c", program],
         env=kept | ({"DATABRICKS_HOST": host} if host else {}),
         text=True,
     )
-    assert said.split()[-1] == str(bool(host))
+    assert printed.split()[-1] == str(bool(host))

@@ -1,4 +1,4 @@
-"""What the doors' tests see of the way to MLflow."""
+"""What the tests of the clients for MLflow share."""
 
 import socket
 from typing import Any

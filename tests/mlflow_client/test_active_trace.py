@@ -1,4 +1,4 @@
-"""The door to the active trace."""
+"""The client for the active trace."""
 
 import threading
 
@@ -31,10 +31,13 @@ def test_a_trace_says_whose_turn_it_is(tracking: Tracking) -> None:
     assert active.trace_id == span.trace_id
     trace = tracking.trace(span.trace_id)
     assert trace.info.client_request_id == "request-1"
-    said = trace.info.trace_metadata
-    assert said["mlflow.trace.user"] == said["agent_feedback.asker"] == "ann@example.com"
-    assert said["mlflow.trace.session"] == "session-1"
-    assert (said["agent_feedback.state"], said["agent_feedback.user_verified"]) == ("ok", "true")
+    metadata = trace.info.trace_metadata
+    assert metadata["mlflow.trace.user"] == metadata["agent_feedback.asker"] == "ann@example.com"
+    assert metadata["mlflow.trace.session"] == "session-1"
+    assert (metadata["agent_feedback.state"], metadata["agent_feedback.user_verified"]) == (
+        "ok",
+        "true",
+    )
     assert trace.data.spans[0].outputs == "so far"
 
 
@@ -52,9 +55,9 @@ def test_a_claimed_user_is_marked_as_unverified(tracking: Tracking) -> None:
     """A user that only the request's body names does not become the asker."""
     with mlflow.start_span("answer") as span:
         ActiveTrace().tag(Turn(None, "request-1", user_id="ann@example.com", asker="anonymous"))
-    said = tracking.trace(span.trace_id).info.trace_metadata
-    assert said["agent_feedback.user_verified"] == "false"
-    assert said["agent_feedback.asker"] == "anonymous"
+    metadata = tracking.trace(span.trace_id).info.trace_metadata
+    assert metadata["agent_feedback.user_verified"] == "false"
+    assert metadata["agent_feedback.asker"] == "anonymous"
 
 
 def test_a_failed_trace_keeps_the_real_exception(tracking: Tracking) -> None:

@@ -47,15 +47,15 @@ def rating(trace_id: str, content: Content = UP, name: str = "user_feedback") ->
 
 
 def seen(client: Assessments, trace_id: str) -> Assessment:
-    """Look at the one assessment of a trace."""
+    """Fetch the one assessment of a trace."""
     trace = client.fetch(trace_id)
     assert trace is not None
     (only,) = trace.assessments
     return only
 
 
-def test_an_assessment_keeps_our_id_and_says_who(client: Assessments) -> None:
-    """What is created has the id that was chosen, and reads back as it was said."""
+def test_an_assessment_keeps_our_id_and_names_its_source(client: Assessments) -> None:
+    """What is created has the id that was chosen, and reads back as it was written."""
     wanted = rating(stored_trace(), Content(0.8, "good", ("complete",)), "user_accuracy")
     assert client.create(wanted) == wanted.assessment_id
     found = seen(client, wanted.key.trace_id)
@@ -70,15 +70,15 @@ def test_an_assessment_keeps_our_id_and_says_who(client: Assessments) -> None:
     assert json.loads((in_mlflow.metadata or {})["agent_feedback.reasons"]) == ["complete"]
 
 
-def test_several_traces_are_looked_at_by_one_question(client: Assessments) -> None:
+def test_several_traces_are_fetched_by_one_request(client: Assessments) -> None:
     """They are as each by itself; what MLflow does not know is left out."""
     first, second = rating(stored_trace()), rating(stored_trace())
     client.create(first)
     client.create(second)
     asked = [first.key.trace_id, UNKNOWN_TRACE, second.key.trace_id]
-    looks = {trace_id: client.fetch(trace_id) for trace_id in asked}
-    assert looks.pop(UNKNOWN_TRACE) is None
-    assert client.fetch_many(asked) == looks
+    one_by_one = {trace_id: client.fetch(trace_id) for trace_id in asked}
+    assert one_by_one.pop(UNKNOWN_TRACE) is None
+    assert client.fetch_many(asked) == one_by_one
     assert client.fetch_many(asked[:1]) == {}
 
 
@@ -113,7 +113,7 @@ def test_an_id_is_not_taken_twice(client: Assessments) -> None:
     assert len(assessments_of(wanted.key.trace_id)) == 1
 
 
-def test_a_change_leaves_nothing_of_what_was_said(client: Assessments) -> None:
+def test_a_change_leaves_nothing_of_the_rating_before(client: Assessments) -> None:
     """Value, rationale and reasons are replaced; id and person stay."""
     first = rating(stored_trace(), Content(True, "good", ("complete",)))
     client.create(first)
@@ -144,7 +144,7 @@ def test_deleting_twice_is_fine(client: Assessments) -> None:
 
 
 def test_what_is_not_there_is_told_apart(client: Assessments) -> None:
-    """An unknown trace is None to a look, and not found to a write; so is a lost assessment."""
+    """An unknown trace is None to a fetch, and not found to a write; so is a lost assessment."""
     assert client.fetch(UNKNOWN_TRACE) is None
     with pytest.raises(StoreError) as refused:
         client.create(rating(UNKNOWN_TRACE))
@@ -154,7 +154,7 @@ def test_what_is_not_there_is_told_apart(client: Assessments) -> None:
     assert refused.value.failure is Failure.NOT_FOUND
 
 
-def test_a_look_sees_the_mark_of_who_asked(client: Assessments) -> None:
+def test_a_fetched_trace_has_the_mark_of_who_asked(client: Assessments) -> None:
     """Ownership comes with the trace, and is absent where nobody noted it."""
     marked = client.fetch(stored_trace(ANN, client_request_id="request-1"))
     assert marked is not None
@@ -179,16 +179,18 @@ def test_other_clients_assessments_are_seen_for_what_they_are(client: Assessment
     mlflow.log_feedback(trace_id=trace_id, name="b", value=1.5, span_id=span_id)
     run = {"mlflow.assessment.sourceRunId": "run-1"}
     mlflow.log_feedback(trace_id=trace_id, name="c", value="x", metadata=run)
-    looked = client.fetch(trace_id)
-    assert looked is not None
-    rows = {(each.name, each.valid, each.on_trace, each.source_type) for each in looked.assessments}
+    fetched = client.fetch(trace_id)
+    assert fetched is not None
+    rows = {
+        (each.name, each.valid, each.on_trace, each.source_type) for each in fetched.assessments
+    }
     assert rows == {
         ("a", False, True, "HUMAN"),
         ("a", True, True, "HUMAN"),
         ("b", True, False, "CODE"),
         ("c", True, False, "CODE"),
     }
-    assert not any(is_marked(each) for each in looked.assessments)
+    assert not any(is_marked(each) for each in fetched.assessments)
 
 
 def test_traces_are_found_by_request_and_session(client: Assessments) -> None:
@@ -266,7 +268,7 @@ def test_a_failure_says_what_may_be_done_about_it(
 
 @pytest.mark.usefixtures("tracking")
 @pytest.mark.parametrize("reasons", ["not json", "5", '{"a": 1}', "null"])
-def test_strange_metadata_breaks_no_look(reasons: str) -> None:
+def test_strange_metadata_breaks_no_fetch(reasons: str) -> None:
     """What another program wrote under our keys is read as nothing."""
     trace_id = stored_trace()
     metadata = {"agent_feedback.reasons": reasons, "agent_feedback.changed_at": reasons}

@@ -26,7 +26,7 @@ from tools.processes import free_port
 
 RATING = Rating(KEY, Content(True), "a-1")
 CALLS: dict[str, Callable[[Assessments], object]] = {
-    "look": lambda client: client.fetch(KEY.trace_id),
+    "fetch": lambda client: client.fetch(KEY.trace_id),
     "create": lambda client: client.create(RATING),
     "update": lambda client: client.update(RATING, "a-1"),
     "delete": lambda client: client.delete(KEY.trace_id, "a-1"),
@@ -119,17 +119,17 @@ def test_a_failing_server_is_asked_once(
     assert len(asked) == 1
 
 
-@pytest.mark.parametrize("said", ["{}", '{"assessment": {"assessment_id": "a-1"}}', "[]", "<p>"])
-@pytest.mark.parametrize("call", ["look", "create", "update"])
-def test_garbage_proves_nothing(
-    use: Callable[..., Assessments], serve: Serve, call: str, said: str
+@pytest.mark.parametrize("body", ["{}", '{"assessment": {"assessment_id": "a-1"}}', "[]", "<p>"])
+@pytest.mark.parametrize("call", ["fetch", "create", "update"])
+def test_an_answer_that_is_not_mlflows_is_an_unknown_outcome(
+    use: Callable[..., Assessments], serve: Serve, call: str, body: str
 ) -> None:
-    """A 200 from whatever stands before MLflow neither says that it was done nor that it cannot."""
+    """A 200 from whatever stands before MLflow proves neither success nor failure."""
     app = FastAPI()
 
     @app.api_route("/{path:path}", methods=["GET", "POST", "PATCH"])
     async def answer(request: Request) -> Response:
-        return Response(said, media_type="application/json")
+        return Response(body, media_type="application/json")
 
     client = use(int(serve(app).rpartition(":")[2]))
     with pytest.raises(StoreError) as failure:

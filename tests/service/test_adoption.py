@@ -24,10 +24,10 @@ def human(person: str = ANN) -> AssessmentSource:
     return AssessmentSource(source_type="HUMAN", source_id=person)
 
 
-def logged(trace_id: str, value: Any = False, **said: Any) -> str:
+def logged(trace_id: str, value: Any = False, **changes: Any) -> str:
     """Log a thumb of Ann's by another path; return its id."""
-    said = {"name": "user_feedback", "source": human(), **said}
-    made = mlflow.log_feedback(trace_id=trace_id, value=value, **said)
+    fields = {"name": "user_feedback", "source": human(), **changes}
+    made = mlflow.log_feedback(trace_id=trace_id, value=value, **fields)
     assert made.assessment_id is not None
     return made.assessment_id
 
@@ -41,7 +41,7 @@ def everything(trace_id: str) -> dict[str | None, Assessment]:
 
 @pytest.mark.parametrize("person", [ANN, "Ann@Example.COM"])
 def test_a_rating_by_another_path_is_changed(feedback: AgentFeedback, person: str) -> None:
-    """The person's own earlier rating keeps its id, and nothing of what it said remains."""
+    """The person's own earlier rating keeps its id, and nothing else of it remains."""
     trace_id = stored_trace()
     before = logged(trace_id, source=human(person), rationale="from the UI")
     (receipt,) = feedback.submit(trace_id=trace_id, value=True, user_id=ANN)
@@ -119,14 +119,14 @@ def test_the_work_of_others_is_never_touched(feedback: AgentFeedback) -> None:
     )
     before = everything(trace_id)
     assert len(before) == 8
-    said: dict[str, Any] = {"trace_id": trace_id, "user_id": ANN}
+    target: dict[str, Any] = {"trace_id": trace_id, "user_id": ANN}
     for value in (True, False):
-        feedback.submit(value=value, correction="mine", **said)
+        feedback.submit(value=value, correction="mine", **target)
         now = everything(trace_id)
         assert len(now) == len(before) + 2
         assert {each: str(now[each]) for each in before} == {k: str(v) for k, v in before.items()}
-    feedback.withdraw(**said)
-    feedback.withdraw(dimension="expected_response", **said)
+    feedback.withdraw(**target)
+    feedback.withdraw(dimension="expected_response", **target)
     assert {k: str(v) for k, v in everything(trace_id).items()} == {
         k: str(v) for k, v in before.items()
     }
@@ -147,14 +147,14 @@ def test_replicas_without_a_shared_ledger_agree(open_feedback: OpenFeedback) -> 
     """The person's newest word stands, whichever replica heard it, and there is one of it."""
     trace_id = stored_trace()
     one, two = open_feedback("one"), open_feedback("two")
-    said: dict[str, Any] = {"trace_id": trace_id, "user_id": ANN}
+    target: dict[str, Any] = {"trace_id": trace_id, "user_id": ANN}
     for replica, value in ((one, True), (two, False), (one, True), (two, False)):
-        replica.submit(value=value, **said)
+        replica.submit(value=value, **target)
         time.sleep(0.002)
         assert held(trace_id) == {"user_feedback": value}
-    two.withdraw(**said)
+    two.withdraw(**target)
     assert held(trace_id) == {}
-    one.submit(value=True, **said)
+    one.submit(value=True, **target)
     assert held(trace_id) == {"user_feedback": True}
 
 
@@ -211,15 +211,15 @@ def test_a_store_that_replaces_ids_holds_one(
     monkeypatch.setattr(Assessments, "create", replacing)
     feedback = open_feedback()
     trace_id = stored_trace()
-    said: dict[str, Any] = {"trace_id": trace_id, "user_id": ANN}
-    (receipt,) = feedback.submit(value=True, **said)
+    target: dict[str, Any] = {"trace_id": trace_id, "user_id": ANN}
+    (receipt,) = feedback.submit(value=True, **target)
     assert (receipt.assessment_id, receipt.created) == (store_ids[0], True)
-    (changed,) = feedback.submit(value=False, **said)
+    (changed,) = feedback.submit(value=False, **target)
     assert changed.assessment_id == receipt.assessment_id
     assert list(everything(trace_id)) == store_ids
     assert held(trace_id) == {"user_feedback": False}
-    feedback.withdraw(assessment_id=receipt.assessment_id, **said)
+    feedback.withdraw(assessment_id=receipt.assessment_id, **target)
     assert everything(trace_id) == {}
-    (fresh,) = feedback.submit(value=True, **said)
+    (fresh,) = feedback.submit(value=True, **target)
     assert fresh.assessment_id == store_ids[1]
     assert eventually(lambda: held(trace_id), bool) == {"user_feedback": True}

@@ -1,4 +1,4 @@
-"""A process that is killed right after it said "thanks"."""
+"""A process that is killed right after it answered a rating with success."""
 
 import json
 import signal

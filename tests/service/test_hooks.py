@@ -21,9 +21,9 @@ def test_a_hook_hears_of_every_durable_rating(open_feedback: OpenFeedback) -> No
     heard: list[Rating] = []
     feedback = open_feedback(on_rating=heard.append)
     trace_id = stored_trace()
-    said: dict[str, Any] = {"trace_id": trace_id, "user_id": ANN}
-    feedback.submit(value=True, correction="16", **said)
-    feedback.withdraw(**said)
+    target: dict[str, Any] = {"trace_id": trace_id, "user_id": ANN}
+    feedback.submit(value=True, correction="16", **target)
+    feedback.withdraw(**target)
     assert [(each.key.name, each.content, each.withdrawn) for each in heard] == [
         ("user_feedback", Content(True), False),
         ("expected_response", Content("16"), False),
@@ -31,7 +31,7 @@ def test_a_hook_hears_of_every_durable_rating(open_feedback: OpenFeedback) -> No
     ]
     assert {each.key.person for each in heard} == {ANN}
     with pytest.raises(InvalidFeedback):
-        feedback.submit(value=3, **said)
+        feedback.submit(value=3, **target)
     assert len(heard) == 3
 
 
@@ -63,9 +63,9 @@ def test_texts_are_redacted_before_anybody_has_them(
         redact=lambda text: text.replace("555-0100", "#"), on_rating=heard.append
     )
     trace_id = stored_trace()
-    said: dict[str, Any] = {"trace_id": trace_id, "user_id": ANN}
-    receipts = feedback.submit(value=False, rationale="call 555-0100", **said)
-    receipts += feedback.submit(rationale="or 555-0100", correction="555-0100", **said)
+    target: dict[str, Any] = {"trace_id": trace_id, "user_id": ANN}
+    receipts = feedback.submit(value=False, rationale="call 555-0100", **target)
+    receipts += feedback.submit(rationale="or 555-0100", correction="555-0100", **target)
     shown = f"{receipts} {heard} {assessments_of(trace_id)}"
     assert "call #" in shown
     assert "555-0100" not in shown

@@ -49,15 +49,15 @@ def stores(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
 def test_the_same_operations_as_over_http(feedback: AgentFeedback) -> None:
     """Everything that the routes do can be done with plain calls, and says the same."""
     trace_id = stored_trace(client_request_id="request-1", session_id="session-1")
-    said: dict[str, Any] = {"trace_id": trace_id, "user_id": ANN}
+    target: dict[str, Any] = {"trace_id": trace_id, "user_id": ANN}
     thumb, correction = feedback.submit(
-        value=False, rationale="no", reasons=["incorrect"], correction="16", **said
+        value=False, rationale="no", reasons=["incorrect"], correction="16", **target
     )
     assert (thumb.status, thumb.name, thumb.value) == ("ok", "user_feedback", False)
     assert (thumb.rationale, thumb.reasons) == ("no", ("incorrect",))
     assert (thumb.client_request_id, thumb.revision) == ("request-1", 1)
     assert (correction.name, correction.value) == ("expected_response", "16")
-    stars = feedback.submit(ratings={"relevance": 2, "accuracy": 4}, **said)
+    stars = feedback.submit(ratings={"relevance": 2, "accuracy": 4}, **target)
     assert [(each.name, each.value) for each in stars] == [
         ("user_accuracy", 4),
         ("user_relevance", 2),
@@ -78,18 +78,18 @@ def test_the_same_operations_as_over_http(feedback: AgentFeedback) -> None:
         mine = feedback.mine(user_id=ANN, **query)
         assert {each.name for each in mine} == set(held(trace_id))
         assert feedback.mine(user_id=BOB, **query) == []
-    gone = feedback.withdraw(assessment_id=thumb.assessment_id, **said)
+    gone = feedback.withdraw(assessment_id=thumb.assessment_id, **target)
     assert (gone.status, gone.name, gone.value) == ("ok", "user_feedback", None)
     assert gone.correction == correction
-    feedback.withdraw(dimension="accuracy", **said)
+    feedback.withdraw(dimension="accuracy", **target)
     assert held(trace_id) == {"expected_response": "16", "user_relevance": 0.4}
-    feedback.withdraw(dimension="expected_response", **said)
-    assert feedback.withdraw(**said).correction is None
+    feedback.withdraw(dimension="expected_response", **target)
+    assert feedback.withdraw(**target).correction is None
     assert held(trace_id) == {"user_relevance": 0.4}
 
 
 REFUSED: dict[str, tuple[dict[str, Any], type[FeedbackError]]] = {
-    "nothing said": ({}, InvalidFeedback),
+    "nothing given": ({}, InvalidFeedback),
     "not a thumb": ({"value": 3}, InvalidFeedback),
     "off the scale": ({"value": 6, "dimension": "accuracy"}, InvalidFeedback),
     "not a number": ({"value": float("nan"), "dimension": "accuracy"}, InvalidFeedback),
@@ -101,14 +101,14 @@ REFUSED: dict[str, tuple[dict[str, Any], type[FeedbackError]]] = {
 }
 
 
-@pytest.mark.parametrize(("said", "error"), REFUSED.values(), ids=REFUSED.keys())
+@pytest.mark.parametrize(("form", "error"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_cannot_be_recorded_raises(
-    feedback: AgentFeedback, said: dict[str, Any], error: type[FeedbackError]
+    feedback: AgentFeedback, form: dict[str, Any], error: type[FeedbackError]
 ) -> None:
     """Each cause has its own class, and nothing is stored."""
     trace_id = stored_trace()
     with pytest.raises(error):
-        feedback.submit(**{"trace_id": trace_id, "user_id": ANN} | said)
+        feedback.submit(**{"trace_id": trace_id, "user_id": ANN} | form)
     assert held(trace_id) == {}
 
 

@@ -22,15 +22,15 @@ def metadata_of(tracking: Tracking, trace_id: str | None) -> dict[str, str]:
 def test_a_turn_makes_a_trace_that_can_be_rated(
     feedback: AgentFeedback, tracking: Tracking
 ) -> None:
-    """Outside any span a turn has a trace of its own, with everything that was said about it."""
+    """Outside any span a turn has a trace of its own, with all its metadata."""
     with feedback.turn(
         user_id="Ann@Example.com", session_id="session-1", client_request_id="request-1"
     ) as turn:
         assert (turn.user_id, turn.asker, turn.session_id) == (ANN, ANN, "session-1")
-    said = metadata_of(tracking, turn.trace_id)
-    assert said["mlflow.trace.user"] == said["agent_feedback.asker"] == ANN
-    assert said["mlflow.trace.session"] == "session-1"
-    assert said["agent_feedback.state"] == "ok"
+    metadata = metadata_of(tracking, turn.trace_id)
+    assert metadata["mlflow.trace.user"] == metadata["agent_feedback.asker"] == ANN
+    assert metadata["mlflow.trace.session"] == "session-1"
+    assert metadata["agent_feedback.state"] == "ok"
     feedback.submit(client_request_id="request-1", value=True, user_id=ANN)
     assert turn.trace_id is not None
     assert eventually(lambda: held(str(turn.trace_id)), bool) == {"user_feedback": True}
@@ -67,10 +67,10 @@ def test_an_answer_is_unharmed_without_tracing(feedback: AgentFeedback) -> None:
     mlflow.tracing.disable()
     try:
         with feedback.turn(user_id=ANN, client_request_id="request-1") as turn:
-            said = "hello"
+            answer = "hello"
     finally:
         mlflow.tracing.enable()
-    assert (turn.trace_id, said) == (None, "hello")
+    assert (turn.trace_id, answer) == (None, "hello")
     with pytest.raises(InvalidFeedback, match="no trace"):
         feedback.submit(client_request_id="request-1", value=True, user_id=ANN)
 

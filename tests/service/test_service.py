@@ -121,7 +121,7 @@ def test_a_correction_stays_when_its_thumb_goes(service: Service, store: FakeSto
     assert [found.name for found in store.traces[KEY.trace_id].values()] == [CORRECTION]
 
 
-def test_what_correction_stays_is_not_said_where_nobody_can_tell(
+def test_the_remaining_correction_is_omitted_where_it_is_unknown(
     service: Service, store: FakeStore
 ) -> None:
     """MLflow alone knew the answer, and goes away amid the withdrawal."""

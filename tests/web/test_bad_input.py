@@ -213,10 +213,10 @@ UNKNOWN = {
 def test_an_unknown_member_is_named_with_the_known_ones(
     site: Site, route: tuple[str, str], known: str, name: str, shown: str
 ) -> None:
-    """What would be left unheard is refused, whatever else is said; its value is not repeated."""
+    """An unknown member is refused, whatever else is sent; its value is not repeated."""
     method, path = route
-    said = {"ratings": {"accuracy": 3}} if "detailed" in path else {"value": True}
-    content = json.dumps(said | {name: SECRET})
+    body = {"ratings": {"accuracy": 3}} if "detailed" in path else {"value": True}
+    content = json.dumps(body | {name: SECRET})
     answer = site.ask(method, path, content=content, headers=JSON, params={"trace_id": TRACE})
     assert sentence(answer, 422) == f"{shown} is unknown here: send {known}."
 
@@ -240,8 +240,8 @@ def test_two_targets_that_disagree_are_422(
     site: Site, path: str, body: dict[str, str], query: dict[str, str]
 ) -> None:
     """A body and a query that name two answers name none."""
-    said = body | ({"accuracy": 3} if path else {"value": True})
-    assert "two different" in sentence(site.post(said, path, params=query), 422)
+    rating = body | ({"accuracy": 3} if path else {"value": True})
+    assert "two different" in sentence(site.post(rating, path, params=query), 422)
 
 
 @pytest.mark.parametrize(
@@ -330,7 +330,7 @@ def test_an_invalid_query_is_422(site: Site, method: str, path: str) -> None:
 def test_a_malformed_identity_is_400(
     site: Site, method: str, headers: list[tuple[str, str]]
 ) -> None:
-    """A header that says who somebody is must be said once and be a name; nothing is echoed."""
+    """A header that names the user must occur once and be a name; nothing is echoed."""
     raw = [(name.encode(), value.encode("latin-1")) for name, value in headers]
     answer = site.client.request(method, "/feedback", headers=raw, params={"trace_id": TRACE})
     sentence(answer, 400)

@@ -87,7 +87,7 @@ def is_stored(trace_id: str) -> bool:
 def test_ratings_in_the_first_second_land_by_themselves(
     agent: Site, tracking_server: Tracking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Given, changed or withdrawn inside the gap, by trace or request: 202, then as said, once."""
+    """Given, changed or withdrawn inside the gap, by trace or request: 202, then as sent, once."""
     # The gap is as long as the test needs it, and not MLflow's five seconds.
     monkeypatch.setattr(targets, "_EXPORT_GAP_MS", 600_000)
     monkeypatch.delenv("MLFLOW_ENABLE_ASYNC_TRACE_LOGGING")

@@ -80,12 +80,12 @@ def outcome(body: bytes, model: type[Any] = FeedbackBody) -> Any:
 
 def kept(body: bytes) -> Any:
     """Read a rating as the routes do: what is to be stored, or the error."""
-    said = outcome(body)
-    if isinstance(said, FeedbackError):
-        return said
+    form = outcome(body)
+    if isinstance(form, FeedbackError):
+        return form
     try:
         return FORMS.contents(
-            RatingForm(said.value, rationale=said.rationale, correction=said.correction)
+            RatingForm(form.value, rationale=form.rationale, correction=form.correction)
         )
     except InvalidFeedback as error:
         return error
@@ -125,19 +125,19 @@ def test_a_limit_is_exactly_what_is_taken(
 
 def _largest() -> dict[type[Any], str]:
     place = "trace:/" + ".".join(["\U00010400" * 255] * 3)
-    said: dict[str, Any] = {
+    members: dict[str, Any] = {
         "trace_id": parse(f"{place}/{'0' * 32}"),
         "client_request_id": "x" * 50,
         "rationale": "\U0001f600" * limits()["rationale"],
         "reasons": list(REASONS),
     }
     correction = {"correction": "\U0001f600" * limits()["correction"]}
-    assert len(said["trace_id"]) <= MAX_LENGTH
+    assert len(members["trace_id"]) <= MAX_LENGTH
     stars = dict.fromkeys(SETTINGS.dimensions, 1.234567890123456)
     bodies = {
-        FeedbackBody: said | correction | {"value": True, "dimension": "d" * 40},
-        DetailedBody: said | stars,
-        AmendBody: {"rationale": said["rationale"], "reasons": said["reasons"], "value": 1}
+        FeedbackBody: members | correction | {"value": True, "dimension": "d" * 40},
+        DetailedBody: members | stars,
+        AmendBody: {"rationale": members["rationale"], "reasons": members["reasons"], "value": 1}
         | correction,
     }
     return {model: _pretty(body) for model, body in bodies.items()}

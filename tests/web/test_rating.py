@@ -44,10 +44,10 @@ def reasons_of(assessment: Assessment) -> list[str]:
 
 @pytest.mark.usefixtures("any_tracking")
 def test_a_rating_is_given_and_changed_in_place(site: Site) -> None:
-    """One assessment of that person's, with one id, and nothing left of what was said before."""
+    """One assessment of that person's, with one id, and nothing left of the rating before."""
     trace_id = stored_trace(client_request_id="request-1")
-    said = {"trace_id": trace_id, "value": False, "rationale": "no", "reasons": ["incorrect"]}
-    given = site.post(said)
+    body = {"trace_id": trace_id, "value": False, "rationale": "no", "reasons": ["incorrect"]}
+    given = site.post(body)
     assert given.status_code == 201
     first = given.json()
     assert first == {
@@ -153,9 +153,9 @@ GOOD: dict[str, tuple[dict[str, Any], Mapping[str, Any], dict[str, Any]]] = {
 def test_every_kind_of_rating_is_stored_as_what_it_is(open_site: OpenSite) -> None:
     """Names and values in MLflow are the contract's; the answer shows them in its own units."""
     site = open_site(implicit_signals=("copy",))
-    for name, (said, stored, shown) in GOOD.items():
+    for name, (sent, stored, shown) in GOOD.items():
         trace_id = stored_trace()
-        content = json.dumps(said | {"trace_id": trace_id})
+        content = json.dumps(sent | {"trace_id": trace_id})
         answer = site.ask(
             "POST", content=content, headers={"content-type": "application/json; charset=utf-8"}
         )
@@ -168,8 +168,7 @@ def test_every_kind_of_rating_is_stored_as_what_it_is(open_site: OpenSite) -> No
 def test_a_thumb_may_bring_its_correction(site: Site) -> None:
     """Both are stored, the correction as an expectation with an answer of its own."""
     trace_id = stored_trace()
-    said = {"trace_id": trace_id, "value": False, "correction": "16 KiB"}
-    answer = site.post(said)
+    answer = site.post({"trace_id": trace_id, "value": False, "correction": "16 KiB"})
     assert answer.status_code == 201
     body = answer.json()
     correction = body["correction"]
@@ -201,8 +200,8 @@ def test_several_dimensions_are_rated_at_once(site: Site, flat: bool) -> None:
 
     def rate(rationale: str | None, **stars: float) -> Any:
         ratings = stars if flat else {"ratings": stars}
-        said = {"trace_id": trace_id, "rationale": rationale, "reasons": ["complete"]}
-        return site.post(said | ratings, "/detailed")
+        body = {"trace_id": trace_id, "rationale": rationale, "reasons": ["complete"]}
+        return site.post(body | ratings, "/detailed")
 
     answer = rate("so", relevance=1, helpfulness=3)
     assert answer.status_code == 201
@@ -255,8 +254,8 @@ def test_several_dimensions_are_one_transaction(site: Site) -> None:
 def test_an_answer_can_be_named_in_several_ways(site: Site, path: str, target: Any) -> None:
     """Body or query, trace or request: the answer says the key, whichever it was."""
     trace_id = stored_trace(client_request_id="request-1")
-    said, query = target(trace_id)
-    answer = site.post(said | ({"accuracy": 5} if path else {"value": True}), path, params=query)
+    body, query = target(trace_id)
+    answer = site.post(body | ({"accuracy": 5} if path else {"value": True}), path, params=query)
     assert answer.status_code == 201, answer.text
     assert answer.json()["trace_id"] == trace_id
     assert len(held(trace_id)) == 1
@@ -274,7 +273,7 @@ def test_double_clicks_and_retries_make_one(site: Site) -> None:
 
 @pytest.mark.usefixtures("tracking")
 def test_repeating_a_rating_repairs_what_changed_elsewhere(site: Site) -> None:
-    """The person's word now counts, also where MLflow's UI said something else since."""
+    """The person's new rating counts, also where MLflow's UI has changed it since."""
     trace_id = stored_trace()
     given = site.post({"trace_id": trace_id, "value": True}).json()
     mlflow.update_assessment(

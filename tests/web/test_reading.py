@@ -29,7 +29,7 @@ pytestmark = pytest.mark.usefixtures("tracking")
 DAY_MS = 86_400_000
 
 
-def said(site: Site, **query: Any) -> list[tuple[str, str, object]]:
+def mine(site: Site, **query: Any) -> list[tuple[str, str, object]]:
     """List one's own ratings: where, what and how."""
     return [(each["trace_id"], each["name"], each["value"]) for each in site.mine(**query)]
 
@@ -46,13 +46,13 @@ def test_a_reloaded_page_finds_its_ratings(site: Site) -> None:
         (second, "user_accuracy", 4),
         (second, "user_relevance", 2),
     ]
-    assert said(site, trace_id=[first, second, unrated]) == wanted
+    assert mine(site, trace_id=[first, second, unrated]) == wanted
     requests = ["request-1", "request-2", "request-3", "unknown"]
-    assert said(site, client_request_id=requests) == wanted
-    assert sorted(said(site, session_id="session-1")) == sorted(wanted)
-    assert said(site, trace_id=first, client_request_id="request-1") == wanted[:1]
+    assert mine(site, client_request_id=requests) == wanted
+    assert sorted(mine(site, session_id="session-1")) == sorted(wanted)
+    assert mine(site, trace_id=first, client_request_id="request-1") == wanted[:1]
     assert site.mine(trace_id=first) == [given]
-    assert said(site, session_id="session-2") == []
+    assert mine(site, session_id="session-2") == []
 
 
 def test_nobody_reads_anothers_ratings(open_site: OpenSite) -> None:
@@ -100,9 +100,9 @@ def test_a_forgetful_ledger_changes_nothing_that_people_see(
         {"client_request_id": "request-1"},
         {"session_id": "session-1"},
     )
-    before = [sorted(said(site, **query)) for query in queries]
+    before = [sorted(mine(site, **query)) for query in queries]
     forget(tmp_path / "ledger.db")
-    assert [sorted(said(site, **query)) for query in queries] == before
+    assert [sorted(mine(site, **query)) for query in queries] == before
     found = {each["name"]: each for each in site.mine(trace_id=trace_id)}["user_feedback"]
     assert found["client_request_id"] == "request-1"
     assert found["assessment_id"] == given["assessment_id"]
@@ -114,7 +114,7 @@ def test_a_forgetful_ledger_changes_nothing_that_people_see(
     assert amended.json()["assessment_id"] == given["assessment_id"]
     assert amended.json()["client_request_id"] == "request-1"
     assert held(trace_id) == {"user_feedback": True, "expected_response": "16 KiB"}
-    assert sorted(said(site, trace_id=trace_id)) == [
+    assert sorted(mine(site, trace_id=trace_id)) == [
         (trace_id, "expected_response", "16 KiB"),
         (trace_id, "user_feedback", True),
     ]
@@ -123,7 +123,7 @@ def test_a_forgetful_ledger_changes_nothing_that_people_see(
     assert (gone.status_code, gone.json()["client_request_id"]) == (200, "request-1")
     assert gone.json()["correction"]["value"] == "16 KiB"
     assert held(trace_id) == {"expected_response": "16 KiB"}
-    assert said(site, trace_id=trace_id) == [(trace_id, "expected_response", "16 KiB")]
+    assert mine(site, trace_id=trace_id) == [(trace_id, "expected_response", "16 KiB")]
 
 
 def test_a_rating_after_the_purge_changes_the_old_one(site: Site, tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_what_was_rated_elsewhere_is_shown(site: Site) -> None:
         mlflow.log_feedback(trace_id=trace_id, name="user_feedback", value=True, source=source)
     person = AssessmentSource(source_type="HUMAN", source_id=ANN)
     mlflow.log_feedback(trace_id=trace_id, name="of_another_app", value=3, source=person)
-    assert said(site, trace_id=trace_id) == [(trace_id, "user_feedback", True)]
+    assert mine(site, trace_id=trace_id) == [(trace_id, "user_feedback", True)]
 
 
 def test_an_unknown_trace_has_no_ratings(open_site: OpenSite) -> None:
@@ -264,5 +264,5 @@ def test_another_process_delivers_what_this_one_left(open_site: OpenSite, tmp_pa
     site = open_site()
     trace_id = turn.trace_id
     assert eventually(lambda: held(trace_id), bool) == {"user_feedback": True}
-    assert said(site, client_request_id="request-1") == [(trace_id, "user_feedback", True)]
+    assert mine(site, client_request_id="request-1") == [(trace_id, "user_feedback", True)]
     first._parts.stop()

@@ -1,4 +1,4 @@
-"""What is said well and still refused: unknown traces, other people's, too much, not now."""
+"""Well-formed requests that are refused: unknown traces, other people's, too many, an outage."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
