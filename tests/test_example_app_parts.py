@@ -122,7 +122,7 @@ class TestExtract:
         )
 
     def test_from_a_long_passage_the_fitting_sentence_is_quoted(self) -> None:
-        """What shares most words with the question is quoted, but no code unless it was asked for."""
+        """What shares most words with the question is quoted, but code only if it was asked for."""
         text = compose("What is never lost?", [Hit(long(LEDGER.text), 1.0)])
         assert text == "Nothing is ever lost. [1]"
 

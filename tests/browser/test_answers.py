@@ -64,7 +64,7 @@ async def test_a_failed_answer_says_so_and_can_be_rated(
 async def test_an_answer_that_a_reload_interrupts_can_be_rated(
     chat: Chat, app: ExampleApp, model: FakeModel
 ) -> None:
-    """The page comes back with the text so far, says that it was interrupted, and takes a rating."""
+    """The page comes back with the text so far, shows it as interrupted, and takes a rating."""
     model.hesitates_after = 2
     turn = await chat.begin("How?")
     await expect(turn.locator(".answer")).to_contain_text("Two lines")

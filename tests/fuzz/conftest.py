@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.conftest import Serve
+from tests.fuzz.fuzzed_app import FuzzedApp, opened_app
 from tests.fuzz.rounds import SECONDS
-from tests.fuzz.world import World, opened_world
 from tests.support.mlflow_store import Tracking
 
 # A loaded machine is slow, and that is no finding.
@@ -23,7 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.fixture
-def world(tracking: Tracking, serve: Serve, tmp_path: Path) -> Iterator[World]:
+def app(tracking: Tracking, serve: Serve, tmp_path: Path) -> Iterator[FuzzedApp]:
     """Serve a real application over MLflow's SQLite store, with answers to rate."""
-    with opened_world(serve, tmp_path) as opened:
+    with opened_app(serve, tmp_path) as opened:
         yield opened

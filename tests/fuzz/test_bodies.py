@@ -31,9 +31,9 @@ STATUSES = {400, 413, 415, 422}
 models = st.sampled_from(MODELS)
 bodies = st.one_of(
     st.binary(max_size=200),
-    json_of(st.sampled_from(MEMBERS)).map(lambda said: json.dumps(said).encode()),
+    json_of(st.sampled_from(MEMBERS)).map(lambda value: json.dumps(value).encode()),
     st.dictionaries(st.sampled_from(MEMBERS), json_of(st.sampled_from(MEMBERS))).map(
-        lambda said: json.dumps(said).encode()
+        lambda value: json.dumps(value).encode()
     ),
     st.integers(MAX_BODY - 40, MAX_BODY + 40).map(
         lambda size: b'{"rationale": "' + b"x" * (size - 17) + b'"}'
@@ -83,9 +83,9 @@ def test_a_body_is_read_or_refused_in_a_sentence_that_repeats_nothing(
         assert "\n" not in str(found)
         assert str(found).isascii()
     else:
-        said = json.loads(body)
-        assert isinstance(said, dict)
-        assert found.model_fields_set <= said.keys() | {"value"}
+        members = json.loads(body)
+        assert isinstance(members, dict)
+        assert found.model_fields_set <= members.keys() | {"value"}
     assert (getattr(found, "status_code", None) == 413) == (len(body) > MAX_BODY)
     assert sender.read <= MAX_BODY + sender.largest
 
@@ -101,7 +101,7 @@ def test_how_a_body_is_cut_does_not_count(
 
 @given(st.text(st.characters(codec="latin-1"), max_size=60))
 def test_only_json_is_read(kind: str) -> None:
-    """Whatever the content type, nothing is read that is not said to be JSON."""
+    """Whatever the content type, nothing is read that is not declared as JSON."""
     sender = Sender([b"{}"])
     found = outcome(FeedbackBody, sender, kind)
     if kind.partition(";")[0].strip().lower() == "application/json":

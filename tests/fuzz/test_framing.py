@@ -15,7 +15,7 @@ from agent_feedback.agent.wire.request_context import CurrentRequest, RequestCon
 from tests.fuzz.texts import any_text, json_of, long_text
 
 values = json_of(st.sampled_from(["type", "done", "trace_id"])).filter(
-    lambda said: "NaN" not in json.dumps(said) and "Infinity" not in json.dumps(said)
+    lambda value: "NaN" not in json.dumps(value) and "Infinity" not in json.dumps(value)
 )
 objects = st.dictionaries(any_text, values, max_size=4)
 members = st.dictionaries(
@@ -98,7 +98,7 @@ def test_members_are_added_to_any_object(
     assert json.loads(received.decode("utf-8", "surrogatepass")) == {**answer, **added}
 
 
-@given(values.filter(lambda said: not isinstance(said, dict)), members, cuts)
+@given(values.filter(lambda value: not isinstance(value, dict)), members, cuts)
 def test_what_is_no_object_is_left_alone(
     answer: Any, added: dict[str, Any], places: list[int]
 ) -> None:

@@ -72,7 +72,7 @@ def decided(raw: RawHeaders, settings: Settings, on_apps: bool) -> Any:
     return type(found) if isinstance(found, FeedbackError) else found.who
 
 
-def said(raw: RawHeaders, name: str) -> list[bytes]:
+def values_of(raw: RawHeaders, name: str) -> list[bytes]:
     """The values that a header has."""
     return [value for each, value in raw if each.lower() == name.lower().encode()]
 
@@ -85,13 +85,13 @@ def test_a_person_is_whom_a_believed_header_names(
     who = decided(raw, settings, on_apps)
     if isinstance(who, AccessToken):
         assert "obo" in settings.user_id_source
-        assert [value.decode().strip(" \t") for value in said(raw, ACCESS_TOKEN)] == [who.secret]
+        assert [each.decode().strip(" \t") for each in values_of(raw, ACCESS_TOKEN)] == [who.secret]
         assert who.secret not in repr(who)
     elif not isinstance(who, type) and who.is_human:
-        (named,) = said(raw, who.how)
+        (named,) = values_of(raw, who.how)
         assert normalise(named.decode()) == who.user_id
         if who.how == APP_USER:
-            proxies = {value.decode().strip() for value in said(raw, PROXY)}
+            proxies = {value.decode().strip() for value in values_of(raw, PROXY)}
             assert "*" in settings.trusted_proxies or proxies & set(settings.trusted_proxies)
         else:
             assert who.how in {source.lower() for source in settings.user_id_source}
@@ -126,7 +126,7 @@ def test_headers_are_refused_in_a_sentence_of_ours(
 
 
 @given(headers, odd_case.map(str.encode), values, values, configured, st.booleans(), st.randoms())
-def test_a_header_that_is_said_twice_is_refused(
+def test_a_header_that_occurs_twice_is_refused(
     raw: RawHeaders,
     name: bytes,
     one: bytes,

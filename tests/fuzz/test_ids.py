@@ -38,7 +38,7 @@ requests = st.one_of(
         {each: st.dictionaries(st.sampled_from(NAMES), json_of(names)) for each in CONTAINERS}
     ),
     st.dictionaries(st.sampled_from(NAMES), any_text).map(
-        lambda said: ResponsesAgentRequest(input=[], custom_inputs=said)
+        lambda value: ResponsesAgentRequest(input=[], custom_inputs=value)
     ),
 )
 header_values = st.dictionaries(

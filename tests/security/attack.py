@@ -1,26 +1,26 @@
-"""How an attack is written: a sequence of requests, and what it leaves in MLflow."""
+"""An attack: a sequence of requests, and what it changes in MLflow."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.security.world import Scene, World
+from tests.security.attacked_app import AttackedApp, RatedAnswer
 
-Said = tuple[Any, ...]
+Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
-class Leaves:
-    """What an attack leaves in MLflow; by default nothing new, and everything as it was.
+class Effect:
+    """What an attack changes in MLflow; by default nothing.
 
-    ``new`` are assessments as :meth:`World.content` says them; ``changed`` are such by their ids.
+    ``new`` are rows of :meth:`AttackedApp.content`; ``changed`` are such rows by their ids.
     """
 
-    new: tuple[Said, ...] = ()
-    changed: Mapping[str, Said] = field(default_factory=dict)
+    new: tuple[Row, ...] = ()
+    changed: Mapping[str, Row] = field(default_factory=dict)
 
 
-Sequence = Callable[[World, Scene], Leaves | None]
+Sequence = Callable[[AttackedApp, RatedAnswer], Effect | None]
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,6 @@ class Table:
         return enter
 
 
-def thumb(trace_id: str, by: str, value: Any, rationale: str | None = None) -> Said:
+def thumb(trace_id: str, by: str, value: Any, rationale: str | None = None) -> Row:
     """What MLflow holds once a person has rated."""
     return (trace_id, "user_feedback", "HUMAN", by, value, rationale, True)

@@ -2,8 +2,8 @@
 
 import json
 
-from tests.security.attack import Leaves, Table, thumb
-from tests.security.world import Scene, World, person
+from tests.security.attack import Effect, Table, thumb
+from tests.security.attacked_app import AttackedApp, RatedAnswer, person
 from tests.support.rating import ANN
 
 attack = Table()
@@ -19,7 +19,7 @@ FORMS = {
 
 
 @attack("cross-site form post", "403; without a browser's headers 415")
-def _(world: World, scene: Scene) -> None:
+def _(app: AttackedApp, target: RatedAnswer) -> None:
     """A form of another site posts all three kinds of bodies, new browsers' and old ones'."""
     origins = (
         {"Sec-Fetch-Site": "cross-site", "Origin": EVIL},
@@ -28,40 +28,40 @@ def _(world: World, scene: Scene) -> None:
         {"Origin": "null"},
     )
     for kind, form in FORMS.items():
-        content = form.format(scene.trace_id)
+        content = form.format(target.trace_id)
         headers = {**dict(person(ANN)), "Content-Type": kind}
         for origin in origins:
-            answer = world.send("POST", headers=headers | origin, content=content)
+            answer = app.send("POST", headers=headers | origin, content=content)
             assert answer.status_code == 403
-        assert world.send("POST", headers=headers, content=content).status_code == 415
+        assert app.send("POST", headers=headers, content=content).status_code == 415
 
 
 @attack("cross-site fetch", "403, and no CORS answer")
-def _(world: World, scene: Scene) -> None:
+def _(app: AttackedApp, target: RatedAnswer) -> None:
     """A script of another site, or of another app on the same domain, sends every kind of write."""
     for site, origin in (("cross-site", EVIL), ("same-site", "https://other.example.com")):
         browser = {"Sec-Fetch-Site": site, "Sec-Fetch-Mode": "cors", "Origin": origin}
         headers = {**dict(person(ANN)), **browser, "Content-Type": "application/json"}
-        body = json.dumps({"trace_id": scene.trace_id, "value": False, "accuracy": 1})
+        body = json.dumps({"trace_id": target.trace_id, "value": False, "accuracy": 1})
         for method, path in (
             ("POST", ""),
             ("POST", "/detailed"),
-            ("PATCH", f"/{scene.anns_id}"),
-            ("DELETE", f"/{scene.anns_id}"),
+            ("PATCH", f"/{target.anns_id}"),
+            ("DELETE", f"/{target.anns_id}"),
             ("DELETE", ""),
         ):
-            params = {"trace_id": scene.trace_id}
-            answer = world.send(method, path, headers=headers, params=params, content=body)
+            params = {"trace_id": target.trace_id}
+            answer = app.send(method, path, headers=headers, params=params, content=body)
             assert answer.status_code == 403, (method, path)
             assert "access-control-allow-origin" not in answer.headers
         asked = {**browser, "Access-Control-Request-Method": "POST"}
-        preflight = world.send("OPTIONS", headers=asked)
+        preflight = app.send("OPTIONS", headers=asked)
         assert preflight.status_code == 405
         assert "access-control-allow-origin" not in preflight.headers
 
 
 @attack("a site that looks like an allowed one", "403, and no CORS answer", allowed_origins=(CHAT,))
-def _(world: World, scene: Scene) -> Leaves:
+def _(app: AttackedApp, target: RatedAnswer) -> Effect:
     """Other schemes, ports, subdomains and suffixes of an allowed site; then the site itself."""
     for origin in (
         "http://chat.example.com",
@@ -74,24 +74,24 @@ def _(world: World, scene: Scene) -> Leaves:
         "",
     ):
         headers = [*person(ANN), ("Origin", origin), ("Sec-Fetch-Site", "cross-site")]
-        answer = world.send(
-            "POST", headers=headers, json={"trace_id": scene.trace_id, "value": False}
+        answer = app.send(
+            "POST", headers=headers, json={"trace_id": target.trace_id, "value": False}
         )
         assert answer.status_code == 403, origin
         assert "access-control-allow-origin" not in answer.headers
         assert answer.headers["vary"] == "Origin"
     headers = [*person(ANN), ("Origin", CHAT), ("Sec-Fetch-Site", "cross-site")]
-    assert world.rate(headers, scene.trace_id) == 200
-    return Leaves(changed={scene.anns_id: thumb(scene.trace_id, ANN, False)})
+    assert app.rate(headers, target.trace_id) == 200
+    return Effect(changed={target.anns_id: thumb(target.trace_id, ANN, False)})
 
 
 @attack("a link or an image that rates", "no route")
-def _(world: World, scene: Scene) -> None:
+def _(app: AttackedApp, target: RatedAnswer) -> None:
     """GET and HEAD change nothing, and no header or parameter makes another method of them."""
-    params = {"trace_id": scene.trace_id, "value": "false", "_method": "DELETE"}
+    params = {"trace_id": target.trace_id, "value": "false", "_method": "DELETE"}
     override = [*person(ANN), ("X-HTTP-Method-Override", "DELETE")]
-    assert world.send("GET", headers=override, params=params).status_code == 200
-    assert world.send("HEAD", headers=override, params=params).status_code == 405
-    path = f"/{scene.anns_id}"
-    assert world.send("GET", path, headers=override, params=params).status_code == 405
-    assert world.send("POST", path, headers=override, params=params).status_code == 405
+    assert app.send("GET", headers=override, params=params).status_code == 200
+    assert app.send("HEAD", headers=override, params=params).status_code == 405
+    path = f"/{target.anns_id}"
+    assert app.send("GET", path, headers=override, params=params).status_code == 405
+    assert app.send("POST", path, headers=override, params=params).status_code == 405

@@ -1,4 +1,4 @@
-"""Worlds to attack: one served application for each set of settings, kept for a module."""
+"""Apps to attack: one served application for each set of settings, kept for a module."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -12,13 +12,13 @@ from mlflow.genai.agent_server import server as agent_server
 
 from agent_feedback import AgentFeedback
 from agent_feedback.service import targets
-from tests.security.world import APPLICATION, World
+from tests.security.attacked_app import APPLICATION, AttackedApp
 from tests.support.fake_workspace import FakeWorkspace, running_fake_workspace
 from tests.support.mlflow_store import Tracking, tracking_at
 from tests.support.rating import settings_in
 from tests.support.serving import serving
 
-OpenWorld = Callable[..., World]
+OpenApp = Callable[..., AttackedApp]
 
 
 @pytest.fixture(scope="module")
@@ -50,26 +50,24 @@ def databricks_apps(workspace: FakeWorkspace, monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.fixture(scope="module")
-def worlds(
-    store: Tracking, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[..., World]]:
-    """Give a function that opens the world with these settings, or hands on the one there is."""
-    opened: dict[str, World] = {}
+def open_app(store: Tracking, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenApp]:
+    """Give a function that opens an app with these settings, or returns the one there is."""
+    opened: dict[str, AttackedApp] = {}
     with contextlib.ExitStack() as running:
 
-        def world(on: str = "", **chosen: Any) -> World:
+        def open_(on: str = "", **chosen: Any) -> AttackedApp:
             key = f"{on} {sorted(chosen.items())!r}"
             if key not in opened:
-                folder = tmp_path_factory.mktemp("world")
-                opened[key] = running.enter_context(_world(folder, store, chosen))
+                folder = tmp_path_factory.mktemp("app")
+                opened[key] = running.enter_context(_opened(folder, store, chosen))
             opened[key].activate()
             return opened[key]
 
-        yield world
+        yield open_
 
 
 @contextlib.contextmanager
-def _world(folder: Path, store: Tracking, chosen: dict[str, Any]) -> Iterator[World]:
+def _opened(folder: Path, store: Tracking, chosen: dict[str, Any]) -> Iterator[AttackedApp]:
     defaults = {"writes_per_minute": 10_000, "unknown_wait_seconds": 0.0}
     feedback = AgentFeedback(settings_in(folder, **defaults | chosen))
     agent_server._invoke_function = None
@@ -84,4 +82,4 @@ def _world(folder: Path, store: Tracking, chosen: dict[str, Any]) -> Iterator[Wo
     server = AgentServer()
     feedback.mount(server)
     with serving(server.app) as url, httpx.Client(base_url=url, timeout=30) as client:
-        yield World(url, feedback, store, client, registered)
+        yield AttackedApp(url, feedback, store, client, registered)

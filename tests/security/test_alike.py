@@ -13,7 +13,8 @@ from agent_feedback.ledger.ratings import RatingRecords
 from agent_feedback.ledger.turns import TurnRecords
 from agent_feedback.mlflow_client.assessments import Assessments
 from agent_feedback.mlflow_client.search import TraceSearch
-from tests.security.world import World, person
+from tests.security.attacked_app import person
+from tests.security.conftest import OpenApp
 from tests.support.rating import ANN, BOB
 
 RECORDED = (Database, TurnRecords, RatingRecords, Assessments, TraceSearch)
@@ -26,7 +27,7 @@ REQUESTS: dict[str, dict[str, Any]] = {
 
 
 class Recorder:
-    """Writes down, in order, what a request makes the ledger and MLflow's door do."""
+    """Writes down, in order, what a request makes the ledger and the client for MLflow do."""
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -37,7 +38,7 @@ class Recorder:
             self.calls.append(what)
 
     @contextmanager
-    def listening(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    def recording(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         """Record each call to the ledger, with the statements read, and to MLflow."""
         with monkeypatch.context() as patch:
             for recorded in RECORDED:
@@ -58,32 +59,32 @@ class Recorder:
 
 @pytest.mark.parametrize("request_", REQUESTS.values(), ids=REQUESTS.keys())
 @pytest.mark.parametrize("sender", [ANN, BOB, None], ids=["the asker", "another", "nobody"])
-def test_a_foreign_id_is_as_unknown_as_none(
-    worlds: Callable[..., World],
+def test_a_foreign_id_is_answered_as_one_that_does_not_exist(
+    open_app: OpenApp,
     monkeypatch: pytest.MonkeyPatch,
     request_: dict[str, Any],
     sender: str | None,
 ) -> None:
     """Status, headers, body, and the ordered calls and statements behind them are the same for
     another person's id, a judge's, a script's, an expert's, and ids that do not exist."""
-    world = worlds(raters="anyone")
-    scene = world.scene()
+    app = open_app(raters="anyone")
+    target = app.rated_answer()
     headers = person(sender) if sender else []
-    elsewhere = world.scene().anns_id
-    foreign = [scene.judges_id, scene.experts_id, scene.codes_id]
-    foreign += [] if sender == ANN else [scene.anns_id]
+    elsewhere = app.rated_answer().anns_id
+    foreign = [target.judges_id, target.experts_id, target.codes_id]
+    foreign += [] if sender == ANN else [target.anns_id]
 
     def seen(assessment_id: str) -> tuple[int, str, list[str], tuple[str, ...]]:
         recorder = Recorder()
-        with recorder.listening(monkeypatch):
-            answer: httpx.Response = world.send(
+        with recorder.recording(monkeypatch):
+            answer: httpx.Response = app.send(
                 path=f"/{assessment_id}",
                 headers=headers,
-                params={"trace_id": scene.trace_id},
+                params={"trace_id": target.trace_id},
                 **request_,
             )
-        told = [name for name, _ in answer.headers.multi_items()]
-        return answer.status_code, answer.text, told, tuple(recorder.calls)
+        names = [name for name, _ in answer.headers.multi_items()]
+        return answer.status_code, answer.text, names, tuple(recorder.calls)
 
     found = [seen(each) for each in (f"a-{'0' * 32}", "a-1", "x" * 200, elsewhere, *foreign)]
     assert all(each == found[0] for each in found)

@@ -34,13 +34,13 @@ NOBODY = "anonymous"
 PEOPLE = (ANN, BOB, NOBODY)
 JUDGE, EXPERT = "judge", "expert@example.com"
 OTHERS = (JUDGE, EXPERT)
-NAMED_TRACES = {f"tr-{number:032x}": number for number in range(1, 5)}
-NAMED_REQUESTS = {f"request-{number}": number for number in range(1, 5)}
-NAMED_SESSION = "session-1"
-"""How generated requests call the answers of a scene, which are others in each."""
+TRACE_NAMES = {f"tr-{number:032x}": number for number in range(1, 5)}
+REQUEST_NAMES = {f"request-{number}": number for number in range(1, 5)}
+SESSION_NAME = "session-1"
+"""How generated requests name the answers of an example, which are others in each."""
 
 
-class World:
+class FuzzedApp:
     """A running application, the people who ask it, and the answers that they got.
 
     Attributes:
@@ -52,53 +52,53 @@ class World:
         self.site = site
         self.document: Json = httpx.get(f"{site.url}/openapi.json").json()
         self.traces: list[str] = []
-        self._meant: dict[str, str] = {}
+        self._ids: dict[str, str] = {}
 
-    def begin_scene(self, person: str) -> None:
+    def begin_example(self, person: str) -> None:
         """Let a person ask again, three times, and somebody else once."""
-        # Hypothesis seeds what OpenTelemetry draws its ids from: every scene's would be the same.
+        # Hypothesis seeds what OpenTelemetry draws its ids from: every example's would be the same.
         random.seed()
         session = f"session-{len(self.traces)}"
-        self._meant = {NAMED_SESSION: session}
+        self._ids = {SESSION_NAME: session}
         askers = (*[person] * 3, ANN if person == BOB else BOB)
-        for name, request_id, asker in zip(NAMED_TRACES, NAMED_REQUESTS, askers, strict=True):
+        for name, request_id, asker in zip(TRACE_NAMES, REQUEST_NAMES, askers, strict=True):
             # A new one each time: it means the newest answer of whoever names it.
-            own_id = self._meant[request_id] = f"{request_id}-of-{session}"
+            own_id = self._ids[request_id] = f"{request_id}-of-{session}"
             body = {"question": "?", "session_id": session, "client_request_id": own_id}
             answer = self.site.client.post(
                 "/invocations", json=body, headers=self.headers_of(asker)
             )
-            self._meant[name] = str(answer.raise_for_status().json()["trace_id"])
-        traces = [self._meant[name] for name in NAMED_TRACES]
+            self._ids[name] = str(answer.raise_for_status().json()["trace_id"])
+        traces = [self._ids[name] for name in TRACE_NAMES]
         for trace_id in traces:
             # Turns and traces are written behind the answer's back: from here on they are there.
             whole_trace(lambda trace_id=trace_id: mlflow.get_trace(trace_id, silent=True), 30)  # type: ignore[misc]
-        _leave_others_work(traces[0])
+        _log_others_assessments(traces[0])
         self.traces += traces
 
     @property
     def names(self) -> dict[str, list[str]]:
-        """The ids of this scene's answers, and ids of none."""
-        traces = [self._meant[name] for name in NAMED_TRACES]
-        session = self._meant[NAMED_SESSION]
-        requests = [self._meant[name] for name in NAMED_REQUESTS]
+        """The ids of this example's answers, and ids of none."""
+        traces = [self._ids[name] for name in TRACE_NAMES]
+        session = self._ids[SESSION_NAME]
+        requests = [self._ids[name] for name in REQUEST_NAMES]
         return _with_unknown(traces, requests, session)
 
-    def meant(self, said: Any) -> Any:
-        """What a generated request says, with the names of this scene's answers."""
-        if isinstance(said, dict):
-            return {name: self.meant(each) for name, each in said.items()}
-        if isinstance(said, list):
-            return [self.meant(each) for each in said]
-        return self._meant.get(said, said) if isinstance(said, str) else said
+    def with_ids(self, generated: Any) -> Any:
+        """A part of a generated request, with this example's ids in place of the names."""
+        if isinstance(generated, dict):
+            return {name: self.with_ids(each) for name, each in generated.items()}
+        if isinstance(generated, list):
+            return [self.with_ids(each) for each in generated]
+        return self._ids.get(generated, generated) if isinstance(generated, str) else generated
 
     @staticmethod
     def headers_of(person: str) -> dict[str, str]:
-        """What a proxy says of a person."""
+        """The headers that a proxy sets for a person."""
         return {} if person == NOBODY else {"x-forwarded-email": person}
 
     def pending(self) -> int:
-        """How much MLflow does not have in the end."""
+        """How many ratings MLflow does not have in the end."""
 
         def fetch() -> int:
             status = self.site.ask("GET", "/status").json()
@@ -106,8 +106,8 @@ class World:
 
         return eventually(fetch, lambda left: left == 0, within=60)
 
-    def said(self) -> set[tuple[Any, ...]]:
-        """What people said of all answers, as each of them reads it back."""
+    def read_back(self) -> set[tuple[Any, ...]]:
+        """The ratings of all answers, as each person reads them back."""
         return {
             (each["trace_id"], person, each["assessment_id"], each["name"], each["rationale"])
             for person in PEOPLE
@@ -118,7 +118,7 @@ class World:
             )
         }
 
-    def held(self) -> set[tuple[Any, ...]]:
+    def held_by_mlflow(self) -> set[tuple[Any, ...]]:
         """What MLflow holds of it, as rows: two of one name would be two."""
         return {
             (
@@ -133,8 +133,8 @@ class World:
             if found.source.source_id not in OTHERS
         }
 
-    def others_work(self) -> list[tuple[Any, ...]]:
-        """What a judge and an expert left, wherever it is now."""
+    def others_assessments(self) -> list[tuple[Any, ...]]:
+        """The assessments of a judge and an expert, as they are now."""
         return [
             (found.source.source_id, found.name, value_of(found))
             for trace_id in self.traces
@@ -143,14 +143,14 @@ class World:
         ]
 
     @property
-    def others_work_then(self) -> list[tuple[Any, ...]]:
-        """What they left when they did."""
-        scenes = len(self.traces) // len(NAMED_TRACES)
-        return [(JUDGE, THUMB, True), (EXPERT, CORRECTION, "Yes.")] * scenes
+    def others_assessments_at_first(self) -> list[tuple[Any, ...]]:
+        """The same, as they were logged."""
+        examples = len(self.traces) // len(TRACE_NAMES)
+        return [(JUDGE, THUMB, True), (EXPERT, CORRECTION, "Yes.")] * examples
 
 
 @contextmanager
-def opened_world(serve: Serve, folder: Path) -> Iterator[World]:
+def opened_app(serve: Serve, folder: Path) -> Iterator[FuzzedApp]:
     """Serve an agent with feedback under a real uvicorn."""
     feedback = AgentFeedback(
         settings_in(folder, writes_per_minute=1_000_000, implicit_signals=("copy", "stop"))
@@ -163,10 +163,10 @@ def opened_world(serve: Serve, folder: Path) -> Iterator[World]:
     server = AgentServer()
     feedback.mount(server)
     with opened_site(serve, feedback, server.app) as site:
-        yield World(site)
+        yield FuzzedApp(site)
 
 
-def _leave_others_work(trace_id: str) -> None:
+def _log_others_assessments(trace_id: str) -> None:
     """What a judge and an expert leave on a trace, by the names that ratings have."""
     judge = AssessmentSource(source_type="LLM_JUDGE", source_id=JUDGE)
     expert = AssessmentSource(source_type="HUMAN", source_id=EXPERT)
@@ -189,8 +189,8 @@ def _with_unknown(traces: list[str], requests: list[str], session: str) -> dict[
     }
 
 
-STAND_INS = _with_unknown([*NAMED_TRACES], [*NAMED_REQUESTS], NAMED_SESSION)
-"""Names that hold in every scene, once :meth:`World.meant` has read them."""
+NAMES = _with_unknown([*TRACE_NAMES], [*REQUEST_NAMES], SESSION_NAME)
+"""Names that every example has; :meth:`FuzzedApp.with_ids` replaces them by its ids."""
 
 
 def naming_answers(document: Json, names: dict[str, list[str]]) -> Json:
@@ -210,7 +210,7 @@ def naming_answers(document: Json, names: dict[str, list[str]]) -> Json:
 
 def rating_answers(document: Json) -> Json:
     """As :func:`naming_answers`, in which bodies are whole: most of what is sent is a rating."""
-    part = naming_answers(document, STAND_INS)
+    part = naming_answers(document, NAMES)
     for operation in _operations(part):
         if operation["operationId"] != "feedback_mine":
             # Of two ids that are drawn, most name two answers.

@@ -1,4 +1,4 @@
-"""What an attack is up against: a served agent, people and their ratings, and MLflow's content."""
+"""What is attacked: a served agent, people and their ratings, and MLflow's content."""
 
 import json
 import re
@@ -43,7 +43,7 @@ def machine() -> list[tuple[str, str]]:
 
 
 @dataclass(frozen=True)
-class Scene:
+class RatedAnswer:
     """Ann's answer with her rating on it, a judge's and an expert's work beside it."""
 
     trace_id: str
@@ -59,7 +59,7 @@ class Scene:
 
 
 @dataclass
-class World:
+class AttackedApp:
     """A running application with an agent, as an attacker reaches it."""
 
     url: str
@@ -67,13 +67,13 @@ class World:
     tracking: Tracking
     client: httpx.Client
     registered: Any
-    scenes: list[Scene] = field(default_factory=list)
+    rated_answers: list[RatedAnswer] = field(default_factory=list)
 
     def activate(self) -> None:
-        """Make this world's agent the one that MLflow's server calls: it has one per process."""
+        """Make this app's agent the one that MLflow's server calls: it has one per process."""
         agent_server._invoke_function = self.registered
 
-    # -- the good people ----------------------------------------------------------------------
+    # -- what people may do ----------------------------------------------------------------------
 
     def ask(self, headers: Headers, **body: Any) -> dict[str, Any]:
         """Ask the agent; returns its whole answer, with the trace's id."""
@@ -82,12 +82,12 @@ class World:
         found: dict[str, Any] = answer.json()
         return found
 
-    def scene(self, asker: str = ANN) -> Scene:
+    def rated_answer(self, asker: str = ANN) -> RatedAnswer:
         """Let Ann ask and rate, and let a judge, an expert and a script assess her answer."""
-        request_id = f"request-{len(self.scenes)}"
+        request_id = f"request-{len(self.rated_answers)}"
         trace_id = self.ask(person(asker), client_request_id=request_id)["trace_id"]
-        said = {"trace_id": trace_id, "value": True, "rationale": OURS}
-        rated = self.send("POST", headers=person(asker), json=said)
+        body = {"trace_id": trace_id, "value": True, "rationale": OURS}
+        rated = self.send("POST", headers=person(asker), json=body)
         assert rated.status_code == 201, rated.text
         judge = AssessmentSource("LLM_JUDGE", "judge")
         judged = mlflow.log_feedback(
@@ -102,7 +102,7 @@ class World:
             value="16 KiB",
             source=AssessmentSource("HUMAN", EXPERT),
         )
-        made = Scene(
+        made = RatedAnswer(
             trace_id,
             request_id,
             rated.json()["assessment_id"],
@@ -110,7 +110,7 @@ class World:
             str(known.assessment_id),
             str(script.assessment_id),
         )
-        self.scenes.append(made)
+        self.rated_answers.append(made)
         return made
 
     # -- the wire -----------------------------------------------------------------------------
@@ -119,9 +119,9 @@ class World:
         """Send a request to a feedback route."""
         return self.client.request(method, f"/feedback{path}", **request)
 
-    def rate(self, headers: Headers, trace_id: str, **said: Any) -> int:
+    def rate(self, headers: Headers, trace_id: str, **members: Any) -> int:
         """Send a thumbs down for an answer; returns the status."""
-        body = {"trace_id": trace_id, "value": False} | said
+        body = {"trace_id": trace_id, "value": False} | members
         return self.send("POST", headers=headers, json=body).status_code
 
     def raw(self, *requests: bytes) -> list[tuple[int, bytes]]:
@@ -147,7 +147,7 @@ class World:
         found = {}
         for trace in self.tracking.traces():
             for each in trace.info.assessments or ():
-                found[str(each.assessment_id)] = _said(trace.info.trace_id, each)
+                found[str(each.assessment_id)] = _row(trace.info.trace_id, each)
         return found
 
     def rows(self, trace_id: str, person: str) -> int:
@@ -160,7 +160,7 @@ class World:
         return int(status["pending"] + status["undeliverable"])
 
 
-def _said(trace_id: str, found: Assessment) -> tuple[Any, ...]:
+def _row(trace_id: str, found: Assessment) -> tuple[Any, ...]:
     source = (found.source.source_type, found.source.source_id)
     return (
         trace_id,
