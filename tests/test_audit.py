@@ -35,7 +35,9 @@ def service(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return answers
 
 
-def test_nothing_known_passes(service: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
+def test_no_known_vulnerability_passes(
+    service: list[Any], capsys: pytest.CaptureFixture[str]
+) -> None:
     """A service that knows of vulnerabilities, and of none here, is believed."""
     service += [report(VULNERABLE), report(FINE, UNHEARD_OF)]
     assert audit.main() == 0
@@ -67,7 +69,7 @@ def test_a_service_that_knows_nothing_is_not_believed(
     assert "vulnerabilities" not in printed
 
 
-def test_everything_that_is_installed_is_looked_at() -> None:
+def test_every_installed_package_is_checked() -> None:
     """What runs in the tests is pinned as it is; we ourselves are no package with advisories."""
     found = audit.installed()
     assert f"mlflow=={version('mlflow')}" in found

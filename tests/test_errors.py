@@ -23,6 +23,6 @@ def test_every_error_says_one_sentence_by_itself(error: type[FeedbackError]) -> 
     assert "\n" not in sentence
 
 
-def test_the_face_hands_on_every_public_error() -> None:
-    """Whoever catches an error finds its class in the package itself."""
+def test_the_package_exports_every_public_error() -> None:
+    """Every public error class can be imported from the package itself."""
     assert set(errors.__all__) <= set(agent_feedback.__all__)

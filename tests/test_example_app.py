@@ -129,7 +129,7 @@ class TestOverHttp:
         quoted = path.replace("/", "%2F")
         assert httpx.get(f"{app.url}/sources/{quoted}").status_code == 404
 
-    def test_it_says_where_to_click_and_look(self, app: ExampleApp) -> None:
+    def test_the_start_prints_the_pages_address_and_mlflows_command(self, app: ExampleApp) -> None:
         """The start prints the page's address, and a command that can be pasted for MLflow's."""
         log = app.log.read_text()
         assert f"rate the answer at {app.url}" in log

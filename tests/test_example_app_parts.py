@@ -85,7 +85,7 @@ class TestSearch:
         assert search.find("why?", about="a thumb on a page")[0].passage == WIDGET
         assert search.find("is it a database?", about="a thumb")[0].passage == LEDGER
 
-    def test_no_passages_no_trouble(self) -> None:
+    def test_an_empty_index_finds_nothing(self) -> None:
         """An index over nothing answers every question with nothing."""
         assert Search([]).find("ratings") == []
 

@@ -22,7 +22,7 @@ from tests.support.example_app import ExampleApp, running_example_app
 from tools import processes
 
 VARIABLE = "AGENT_APP_MLFLOW_PAGES"
-# A crowded machine starts MLflow's server in a minute and more.
+# A busy machine starts MLflow's server in a minute and more.
 PATIENCE_SECONDS = 100.0
 RUN_AND_SAY_WHAT_WAS_IMPORTED = """
 import runpy, sys

@@ -1,4 +1,4 @@
-"""A served agent of a test's own: handlers in, a URL out, and what comes over the wire, parsed."""
+"""A test's own served agent: it takes handlers, gives a URL, and parses what comes over the wire."""
 
 import json
 import socket

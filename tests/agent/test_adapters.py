@@ -270,7 +270,7 @@ def test_errors_are_shown_in_development(hosts: Hosts) -> None:
     assert host.stream({})[0]["message"] == sentence
 
 
-def test_a_body_that_is_no_json_is_the_servers_own_matter(hosts: Hosts) -> None:
+def test_a_body_that_is_no_json_is_answered_by_the_server(hosts: Hosts) -> None:
     """A request that never reaches the handler is answered as without us."""
     host = _host_saying(hosts, UNTYPED, {})
     response = httpx.post(f"{host.url}/invocations", content=b"no json")

@@ -50,10 +50,10 @@ async def problems_at_start(app: FastAPI, caplog: pytest.LogCaptureFixture) -> l
         return problems(caplog)
 
 
-async def test_a_whole_adoption_starts_in_silence(
+async def test_mounted_handlers_log_nothing_at_the_start(
     hosts: Hosts, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Two decorated handlers, mounted, are nothing to talk about; nor is one alone."""
+    """Two decorated handlers, mounted, log nothing; nor does one alone."""
     both = hosts.app(UNTYPED, invoke=answer, stream=answer_in_events)
     assert await problems_at_start(both, caplog) == []
     agent_server.server._invoke_function = agent_server.server._stream_function = None
@@ -61,7 +61,7 @@ async def test_a_whole_adoption_starts_in_silence(
     assert await problems_at_start(one, caplog) == []
 
 
-async def test_a_handler_that_stayed_mlflows_own_is_named(
+async def test_a_handler_on_mlflows_decorator_is_logged(
     hosts: Hosts, caplog: pytest.LogCaptureFixture
 ) -> None:
     """One decorated handler beside one of MLflow's: the log says which line to change."""
@@ -72,7 +72,7 @@ async def test_a_handler_that_stayed_mlflows_own_is_named(
     assert "@feedback.stream" not in problem
 
 
-async def test_handlers_on_mlflows_decorators_are_named(
+async def test_handlers_on_mlflows_decorators_alone_are_logged(
     hosts: Hosts, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Nothing is decorated by us: both lines are named, and when there is nothing to do."""
@@ -122,14 +122,14 @@ def test_a_server_without_handlers_is_refused(hosts: Hosts) -> None:
     assert "feedback.turn(...)" in str(refused.value)
 
 
-def test_two_objects_are_refused(hosts: Hosts) -> None:
-    """One decorates and the other is mounted: seen on the handler, whichever module made them."""
+def test_two_feedback_objects_are_refused(hosts: Hosts) -> None:
+    """One AgentFeedback decorates and another is mounted: refused, whichever module made them."""
     hosts.feedback().invoke(answer)
     with pytest.raises(ConfigurationError, match="another AgentFeedback object"):
         hosts.feedback().mount(AgentServer())
 
 
-async def test_two_objects_are_named_where_the_second_comes_late(
+async def test_two_feedback_objects_are_logged_where_the_second_comes_late(
     hosts: Hosts, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Decorated after the mount, it is logged at the start."""
@@ -140,7 +140,9 @@ async def test_two_objects_are_named_where_the_second_comes_late(
     assert "another AgentFeedback object" in problem
 
 
-async def test_swapped_decorators_are_named(hosts: Hosts, caplog: pytest.LogCaptureFixture) -> None:
+async def test_swapped_decorators_are_logged(
+    hosts: Hosts, caplog: pytest.LogCaptureFixture
+) -> None:
     """The generator is where one answer is asked for, and the function where events are."""
     app = hosts.app(UNTYPED, invoke=answer_in_events, stream=answer)
     (problem,) = await problems_at_start(app, caplog)
@@ -175,7 +177,7 @@ async def test_a_forgotten_mount_is_logged_with_the_first_answer(
     assert "feedback.mount(server)" in problem
 
 
-async def test_a_handler_called_by_an_evaluation_is_not_complained_of(
+async def test_a_missing_mount_is_not_logged_outside_a_server(
     hosts: Hosts, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Outside a server there is nothing to mount on."""
@@ -203,7 +205,7 @@ def serve_one_page(app: FastAPI, folder: Path) -> None:
 
 @pytest.mark.parametrize("catch_all", [serve_files, serve_one_page])
 @pytest.mark.parametrize("when", ["before_mount", "after_mount"])
-async def test_a_catch_all_route_that_hides_ours_is_named(
+async def test_a_catch_all_route_that_hides_ours_is_logged(
     hosts: Hosts,
     caplog: pytest.LogCaptureFixture,
     tmp_path: Path,
@@ -245,7 +247,7 @@ class Turnstile:
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 503, None])
-async def test_who_says_nothing_of_the_routes_is_not_blamed(
+async def test_a_middleware_that_refuses_or_fails_is_not_logged_as_a_hiding_route(
     hosts: Hosts, caplog: pytest.LogCaptureFixture, status: int | None
 ) -> None:
     """A middleware that lets nobody in, or fails, is no route that hides ours; the app starts."""

@@ -85,7 +85,7 @@ async def greet_in_events(text: str, request: Any, turn: Turn) -> AsyncGenerator
 @pytest.mark.parametrize("handler", [function, coroutine, generator, async_generator])
 @pytest.mark.parametrize("route", ["invoke", "stream"])
 @pytest.mark.parametrize("called", [False, True], ids=["bare", "called"])
-def test_the_name_stays_the_handler(
+def test_a_decorator_returns_the_very_function(
     feedback: AgentFeedback, handler: Callable[..., Any], route: str, called: bool
 ) -> None:
     """Bare or called, a decorator returns the very function, and registers another with MLflow."""
@@ -97,7 +97,7 @@ def test_the_name_stays_the_handler(
     assert list(inspect.signature(registered).parameters) == ["request"]
 
 
-def test_the_types_stay_the_handlers(feedback: AgentFeedback) -> None:
+def test_a_decorator_keeps_the_handlers_types(feedback: AgentFeedback) -> None:
     """A type checker sees the handler as it was written: mypy, which checks this file, and us."""
 
     @feedback.invoke

@@ -103,7 +103,7 @@ WHO_ASKS: list[tuple[Any, dict[str, str], dict[str, str]]] = [
 ]
 
 
-def test_who_asks(hosts: Hosts) -> None:
+def test_the_asker_comes_from_believed_headers(hosts: Hosts) -> None:
     """Believed headers make the asker, a body only a name that is marked as unproven."""
     host = _host_that_answers(hosts, TYPED)
     for number, (headers, context, expected) in enumerate(WHO_ASKS):
@@ -115,7 +115,7 @@ def test_who_asks(hosts: Hosts) -> None:
 
 
 @pytest.mark.parametrize("agent_type", [UNTYPED, TYPED])
-def test_an_id_that_cannot_be_kept(hosts: Hosts, agent_type: str | None) -> None:
+def test_an_invalid_request_id_is_replaced(hosts: Hosts, agent_type: str | None) -> None:
     """An invalid id is replaced, and the answer and the trace carry the same new one."""
     host = _host_that_answers(hosts, agent_type)
     answer = host.ask(request_body(agent_type, "two words")).json()
@@ -217,17 +217,17 @@ def test_a_token_is_looked_up_beside_the_handler(
     assert metadata[VERIFIED] == "true"
 
 
-@pytest.mark.parametrize("trouble", ["refused", "away"])
+@pytest.mark.parametrize("failure", ["refused", "away"])
 def test_a_failing_look_up_leaves_the_asker_unknown(
     hosts: Hosts,
     workspace: FakeWorkspace,
-    trouble: str,
+    failure: str,
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The answer is unharmed, nobody is made the asker, and no token is in the log."""
     monkeypatch.setattr(live_turn, "DEADLINE_SECONDS", 0.3)
-    workspace.away = trouble == "away"
+    workspace.away = failure == "away"
     host = _host_that_answers(hosts)
     token = {"x-forwarded-access-token": "secret-token"}
     answers = [host.ask({"context": {"user_id": "bob"}}, token) for _ in range(2)]

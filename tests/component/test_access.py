@@ -157,7 +157,7 @@ async def test_keyboard_only(ann: Visitor) -> None:
     assert await focused(rating) == "Good answer"
 
 
-async def test_the_focus_outlives_what_had_it(ann: Visitor) -> None:
+async def test_the_focus_moves_on_when_its_element_goes(ann: Visitor) -> None:
     """Withdrawn by the page, or tried again: who was in there goes on where they can."""
     rating = await ann.rating_of(stored_trace())
     await down(rating).click()

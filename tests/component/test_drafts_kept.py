@@ -43,7 +43,7 @@ async def test_a_component_that_is_shown_anew_asks_whose_the_draft_is(ann: Visit
     await expect(comment(rating)).to_have_value("")
 
 
-async def test_undo_is_gone_once_a_comment_was_salvaged(ann: Visitor) -> None:
+async def test_undo_is_gone_once_the_other_thumb_took_the_comment(ann: Visitor) -> None:
     """The saved comment that the other thumb brought along is not lost to an older undo."""
     rating = await ann.rating_of(stored_trace())
     await ready(rating)

@@ -172,7 +172,7 @@ async def test_try_again_says_all_of_it_again(ann: Visitor, host: Host) -> None:
     assert host.bodies()[-1] == {"trace_id": trace_id, "value": False, "rationale": "Too short."}
 
 
-async def test_the_page_hears_of_everything(ann: Visitor) -> None:
+async def test_every_change_and_failure_is_an_event(ann: Visitor) -> None:
     """Changes and failures bubble out of the shadow, with all that a page may want to know."""
     trace_id = stored_trace(client_request_id="turn-1")
     page = await ann.open(component(trace_id) + component(stored_trace(BOB)))
@@ -230,7 +230,7 @@ async def test_one_change_is_one_event(ann: Visitor) -> None:
     assert await page.evaluate("used") == [1, 0]
 
 
-async def test_a_new_target_inherits_nothing(ann: Visitor, host: Host) -> None:
+async def test_a_new_target_shows_nothing_of_the_former(ann: Visitor, host: Host) -> None:
     """A late answer to the former target shows nowhere; the new one starts as it is."""
     host.delay = 1.0
     first, second = stored_trace(), stored_trace()

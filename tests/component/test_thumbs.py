@@ -101,7 +101,7 @@ async def test_a_thumb_down_can_say_all_of_it(ann: Visitor) -> None:
     assert thumb_on(trace_id).rationale == "It was 16."
 
 
-async def test_chips_fit_their_thumb(ann: Visitor) -> None:
+async def test_the_reasons_offered_fit_the_thumb(ann: Visitor) -> None:
     """Nobody who liked an answer is asked what was wrong; reasons come from the settings."""
     rating = await ann.rating_of(stored_trace())
     await up(rating).click()
@@ -116,7 +116,7 @@ async def test_chips_fit_their_thumb(ann: Visitor) -> None:
     await expect(correction(rating)).to_be_visible()
 
 
-async def test_a_change_of_mind_keeps_nothing_of_the_former(ann: Visitor) -> None:
+async def test_the_other_thumb_keeps_nothing_of_the_first(ann: Visitor) -> None:
     """The other thumb stands without reasons, comment and correction; the texts can be resent."""
     trace_id = stored_trace()
     rating = await ann.rating_of(trace_id)

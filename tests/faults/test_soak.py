@@ -17,7 +17,7 @@ WARM_UP = 0.2
 """Of the time: caches fill, and Python's allocator finds its size."""
 
 
-def test_mixed_load_for_long(
+def test_a_long_mixed_load_keeps_memory_and_ledger_small(
     scenario: Scenario, tmp_path: Path, scale: Scale, request: pytest.FixtureRequest
 ) -> None:
     """Users ask, rate, change, withdraw and fetch, for as long as the run says."""

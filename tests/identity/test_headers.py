@@ -127,7 +127,7 @@ def test_only_a_trusted_proxy_speaks_for_its_user(
 
 
 @pytest.mark.parametrize("trusted", ["1@2", "*"])
-def test_none_believes_no_proxy_either(trusted: str) -> None:
+def test_without_a_source_no_trusted_proxy_is_believed(trusted: str) -> None:
     """Where callers can reach the app directly, they can type a trusted proxy's name as well."""
     headers: Headers = [(APP_USER, BOB), (PROXY, "1@2"), (EMAIL, ANN)]
     found = decided(headers, user_id_source=("none",), trusted_proxies=(trusted,))
@@ -135,7 +135,7 @@ def test_none_believes_no_proxy_either(trusted: str) -> None:
 
 
 @pytest.mark.parametrize("token", ["two words", "a,b", "tab\tbed", "zoë", "x" * 8193, "nul\x00"])
-def test_what_has_no_tokens_form_is_refused_unasked(token: str) -> None:
+def test_a_malformed_token_is_refused_without_asking_the_workspace(token: str) -> None:
     """No workspace hears of it, and the refusal does not repeat it."""
     with pytest.raises(IdentityRefused) as refused:
         decided([(TOKEN, token)])
@@ -149,7 +149,7 @@ def test_no_other_header_names_a_person(name: str) -> None:
     assert decided([(name, ANN)], on_databricks_apps=True) == Decision(NOBODY)
 
 
-def test_a_star_in_the_header_is_no_trust() -> None:
+def test_a_wildcard_in_the_header_is_not_trusted() -> None:
     """A caller who calls himself the wildcard is not every proxy."""
     found = decided([(APP_USER, BOB), (PROXY, "*")], trusted_proxies=("1@2",))
     assert found == Decision(NOBODY, ignored_claim=True)
@@ -211,7 +211,7 @@ def test_other_headers_may_occur_twice() -> None:
     ],
     ids=range(14),
 )
-def test_what_no_name_can_hold_is_refused(value: str | bytes) -> None:
+def test_a_value_that_can_be_no_name_is_refused(value: str | bytes) -> None:
     """Control and invisible characters, other encodings and over-long names are no identity."""
     with pytest.raises(IdentityMalformed) as refused:
         decided([(EMAIL, value)])
@@ -256,7 +256,7 @@ HEADER = st.tuples(
 
 
 @given(st.lists(HEADER, max_size=5), st.booleans())
-def test_no_headers_break_the_decision(
+def test_any_headers_are_decided(
     headers: list[tuple[str, bytes]], on_databricks_apps: bool
 ) -> None:
     """Whatever is sent, the answer is a person, nobody, a token, or a refusal."""

@@ -25,7 +25,7 @@ def test_it_is_stable_and_opaque() -> None:
         ("secretann", "@example.com", False),
     ],
 )
-def test_whose_key_it_is(secret: str, user_id: str, is_same: bool) -> None:
+def test_it_depends_on_the_person_and_the_secret(secret: str, user_id: str, is_same: bool) -> None:
     """The case of an e-mail does not count; another person or another secret does."""
     assert (person_key_of(secret, user_id) == person_key_of("secret", ANN)) is is_same
 

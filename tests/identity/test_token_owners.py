@@ -55,7 +55,9 @@ async def test_concurrent_requests_share_one_look_up(workspace: FakeWorkspace) -
     assert len(workspace.look_ups()) == 1
 
 
-async def test_who_goes_away_takes_the_answer_from_nobody(workspace: FakeWorkspace) -> None:
+async def test_a_cancelled_request_does_not_cancel_the_shared_look_up(
+    workspace: FakeWorkspace,
+) -> None:
     """The first of those who share a look-up is cancelled; the others still get their answer."""
     workspace.delay_seconds = 0.3
     owners = TokenOwners()
@@ -222,7 +224,7 @@ async def test_a_workspace_that_is_not_configured_is_not_asked(
     assert "s3cret" not in "".join(ours)
 
 
-async def test_the_token_is_told_to_nobody(
+async def test_the_token_is_in_no_log_and_no_error(
     workspace: FakeWorkspace, caplog: pytest.LogCaptureFixture
 ) -> None:
     """No log, the SDK's own included, no error and no state of the owners holds the token."""

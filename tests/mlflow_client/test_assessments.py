@@ -82,7 +82,7 @@ def test_several_traces_are_fetched_by_one_request(client: Assessments) -> None:
     assert client.fetch_many(asked[:1]) == {}
 
 
-def test_a_store_that_takes_no_such_question_is_asked_one_by_one(
+def test_a_store_without_the_batch_request_is_asked_one_by_one(
     client: Assessments, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on Databricks: nothing is told, nothing fails, and it is not asked again at once."""
@@ -205,7 +205,7 @@ def test_traces_are_found_by_request_and_session(client: Assessments) -> None:
         assert TraceSearch().by_session(odd) == []
 
 
-def test_only_the_active_experiments_traces_are_at_home(client: Assessments) -> None:
+def test_only_traces_of_the_active_experiment_are_local(client: Assessments) -> None:
     """What the store holds for other applications is told apart, wherever it is asked for."""
     here = fluent._active_experiment_id
     mlflow.set_experiment(f"elsewhere-{new_assessment_id()}")
@@ -238,7 +238,7 @@ def test_this_experiment_keeps_no_traces_in_unity_catalog(client: Assessments) -
 
 @pytest.mark.usefixtures("tracking")
 @pytest.mark.parametrize(
-    ("failure", "failure"),
+    ("raised", "failure"),
     [
         (MlflowException("x", databricks_pb2.RESOURCE_DOES_NOT_EXIST), Failure.NOT_FOUND),
         (MlflowException("x", databricks_pb2.PERMISSION_DENIED), Failure.REFUSED),

@@ -72,7 +72,7 @@ def fails(call: Callable[[Assessments], object], client: Assessments) -> None:
         assert error.failure is Failure.UNKNOWN  # noqa: PT017
 
 
-def test_a_silent_server_costs_one_deadline(
+def test_a_server_that_never_answers_is_given_up_at_the_deadline(
     use: Callable[..., Assessments],
     silent_port: int,
     connections: list[object],

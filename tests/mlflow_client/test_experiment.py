@@ -76,7 +76,7 @@ def test_what_the_application_chose_stays(tracking: Tracking, environment_names:
     assert _MLFLOW_TRACE_USER_DESTINATION.get() is there
 
 
-def test_a_server_that_is_away_costs_seconds(
+def test_a_server_that_is_away_fails_the_choice_within_seconds(
     tracking: Tracking,
     environment_names: Name,
     connections: list[object],
@@ -92,7 +92,7 @@ def test_a_server_that_is_away_costs_seconds(
 
 
 @pytest.mark.parametrize("named", ["", "0"])
-def test_nothing_named_is_nothing_chosen(
+def test_without_a_name_no_experiment_is_chosen(
     tracking: Tracking, monkeypatch: pytest.MonkeyPatch, named: str
 ) -> None:
     """Without a name there is nothing to remember."""

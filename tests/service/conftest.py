@@ -1,4 +1,4 @@
-"""Applications without a server: the Python face on a ledger of its own."""
+"""Applications without a server: the Python API on a ledger of its own."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack

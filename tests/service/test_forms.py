@@ -108,7 +108,7 @@ REFUSED: dict[str, tuple[RatingForm, str]] = {
 
 
 @pytest.mark.parametrize(("form", "says"), REFUSED.values(), ids=REFUSED.keys())
-def test_a_form_that_says_nothing_sensible_is_refused(form: RatingForm, says: str) -> None:
+def test_an_invalid_form_is_refused_in_a_sentence(form: RatingForm, says: str) -> None:
     """The sentence helps who wrote the client, and repeats nothing of the person's."""
     with pytest.raises(InvalidFeedback, match=says) as refused:
         FORMS.contents(form)

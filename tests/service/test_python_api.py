@@ -38,9 +38,9 @@ def stores(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Let MLflow take no new assessment until this is set."""
     create, may_store = Assessments.create, threading.Event()
 
-    def held_back(door: Assessments, rating: Rating) -> str:
+    def held_back(client: Assessments, rating: Rating) -> str:
         assert may_store.wait(60)
-        return create(door, rating)
+        return create(client, rating)
 
     monkeypatch.setattr(Assessments, "create", held_back)
     return may_store
@@ -173,7 +173,7 @@ def test_synchronous_code_waits_as_long_as_the_setting(
 
 
 def test_many_threads_make_one_rating(feedback: AgentFeedback) -> None:
-    """Twenty calls at once for one person and one answer leave one assessment, the last word."""
+    """Twenty calls at once for one person and one answer leave one assessment, the last rating."""
     trace_id = stored_trace()
 
     def submit(number: int) -> str:

@@ -77,7 +77,7 @@ def test_a_trace_that_mlflow_cannot_have_hides_no_other(
     assert [each.assessment_id for each in found] == ["a-1"]
 
 
-def test_an_outage_costs_a_known_answer_nothing(
+def test_a_known_answer_can_be_rated_during_an_outage(
     service: Service, store: FakeStore, ledger: Ledger
 ) -> None:
     """A rating of a turn of ours is taken while MLflow is away, and says that it waits."""
@@ -92,7 +92,7 @@ def test_an_outage_costs_a_known_answer_nothing(
         service.amend(TARGET, "a-unknown", {"value": False}, ANN)
 
 
-def test_a_trace_in_its_gap_is_not_waited_for(
+def test_a_trace_in_its_export_gap_is_not_waited_for(
     service: Service, store: FakeStore, ledger: Ledger
 ) -> None:
     """There is nothing to wait for until MLflow has the trace, or has had a rating of it."""

@@ -204,7 +204,7 @@ def test_a_target_that_names_nothing_is_refused(
     assert store.calls == []
 
 
-def test_others_do_not_learn_what_a_request_was_called(ledger: Ledger, targets: Targets) -> None:
+def test_the_answer_reveals_no_request_id_of_others(ledger: Ledger, targets: Targets) -> None:
     """Whether an id is the one of somebody else's trace makes no difference to the answer."""
     ledger.turns.record(turn("1"))
     for client_request_id in ("request-1", "request-2"):
@@ -259,7 +259,7 @@ def test_a_bare_id_becomes_a_key_first(
     assert targets.own_traces([by_trace(HEX)], ANN) == [key]
 
 
-def test_asking_for_ones_own_leaves_out_what_is_not(
+def test_listing_ones_own_ratings_omits_other_requests(
     ledger: Ledger, store: FakeStore, targets: Targets
 ) -> None:
     """Unknown, foreign and traceless requests are no ratings, and no error for the others."""

@@ -34,7 +34,7 @@ class Trace:
         return self.ask_blocking()
 
     def ask_blocking(self) -> str:
-        """Ask as the Python face does."""
+        """Ask as the Python API does."""
         self.attempts += 1
         if self.appears_at is not None and self.attempts >= self.appears_at:
             return "found"
@@ -79,7 +79,7 @@ async def test_a_trace_that_stays_unknown_is_given_up(
 
 @both_worlds
 @pytest.mark.parametrize(("seconds", "final"), [(0.0, False), (30.0, True)])
-async def test_what_is_asked_for_in_vain_is_not_waited_for(
+async def test_a_trace_that_cannot_appear_is_asked_for_once(
     blocking: bool, seconds: float, final: bool
 ) -> None:
     """Without patience, or where it can never appear, one attempt is all."""
@@ -98,19 +98,19 @@ async def test_other_refusals_are_not_waited_for(blocking: bool) -> None:
     assert trace.attempts == 1
 
 
-async def a_crowd_at(waiting: Waiting) -> tuple[list[Trace], list[asyncio.Task[str]]]:
+async def a_hundred_requests_to(waiting: Waiting) -> tuple[list[Trace], list[asyncio.Task[str]]]:
     """Let a hundred wait for traces that are not there yet."""
     traces = [a_trace() for _ in range(100)]
-    crowd = [asyncio.create_task(waiting.for_trace(trace.ask)) for trace in traces]
+    requests = [asyncio.create_task(waiting.for_trace(trace.ask)) for trace in traces]
     while waiting._waiting < 100:  # noqa: ASYNC110 - nothing says so
         await asyncio.sleep(0.01)
-    return traces, crowd
+    return traces, requests
 
 
 async def test_no_more_than_a_hundred_wait() -> None:
     """The next one is told to come back; when the others are done, there is room again."""
     waiting = Waiting(60.0, 0.0)
-    traces, crowd = await a_crowd_at(waiting)
+    traces, requests = await a_hundred_requests_to(waiting)
     threads = threading.active_count()
     with pytest.raises(Unavailable) as refused:
         await waiting.for_trace(a_trace().ask)
@@ -119,17 +119,17 @@ async def test_no_more_than_a_hundred_wait() -> None:
     assert await waiting.for_trace(a_trace(appears_at=1).ask) == "found"
     for trace in traces:
         trace.appears_at = 1
-    assert await asyncio.gather(*crowd) == ["found"] * 100
+    assert await asyncio.gather(*requests) == ["found"] * 100
     assert await waiting.for_trace(a_trace(appears_at=2).ask) == "found"
 
 
-async def test_who_leaves_makes_room() -> None:
+async def test_a_cancelled_request_no_longer_counts() -> None:
     """A cancelled request no longer counts among those that wait."""
     waiting = Waiting(60.0, 0.0)
-    _, crowd = await a_crowd_at(waiting)
-    for each in crowd:
+    _, requests = await a_hundred_requests_to(waiting)
+    for each in requests:
         each.cancel()
-    await asyncio.gather(*crowd, return_exceptions=True)
+    await asyncio.gather(*requests, return_exceptions=True)
     assert await waiting.for_trace(a_trace(appears_at=2).ask) == "found"
 
 

@@ -43,7 +43,7 @@ class FakeWorkspace:
     refuses_with: int = 401
     """The status for a token that is unknown; workspaces use 403 and 400 as well."""
     away: bool = False
-    """Whether everything answers 503, as a workspace in trouble does."""
+    """Whether everything answers 503, as a failing workspace does."""
     url: str = ""
     requests: list[SeenRequest] = field(default_factory=list)
 

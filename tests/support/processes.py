@@ -4,7 +4,7 @@ import subprocess
 import time
 from pathlib import Path
 
-# Importing MLflow takes seconds on an idle machine, and a minute on a crowded one.
+# Importing MLflow takes seconds on an idle machine, and a minute on a busy one.
 _START_SECONDS = 100.0
 
 

@@ -80,7 +80,7 @@ def eventually(look: Callable[[], T], wanted: Callable[[T], bool], *, within: fl
 
 @dataclass(frozen=True)
 class Site:
-    """A served application, as its people reach it."""
+    """A served application, as its users reach it."""
 
     url: str
     feedback: AgentFeedback

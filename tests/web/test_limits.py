@@ -51,7 +51,7 @@ SITES: dict[str, tuple[dict[str, str], bool]] = {
 }
 
 
-def test_only_pages_of_this_site_write(open_site: OpenSite) -> None:
+def test_only_pages_of_this_site_may_write(open_site: OpenSite) -> None:
     """Browsers' requests from elsewhere are 403 on every write, unless the settings allow them."""
     site = open_site(allowed_origins=("https://chat.example.com",), writes_per_minute=1000)
     trace_id = stored_trace()

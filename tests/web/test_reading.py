@@ -88,7 +88,7 @@ def _purge(ledger: Path) -> None:
 
 
 @pytest.mark.parametrize("forget", [_empty, _purge])
-def test_a_forgetful_ledger_changes_nothing_that_people_see(
+def test_a_purged_ledger_changes_nothing_that_people_see(
     site: Site, tmp_path: Path, forget: Callable[[Path], None]
 ) -> None:
     """What was purged is read, changed and withdrawn from MLflow, under the same id."""

@@ -103,7 +103,9 @@ def test_a_trace_that_appears_meanwhile_is_rated(open_site: OpenSite) -> None:
     assert held(trace_id) == {"user_feedback": True}
 
 
-def test_a_crowd_does_not_wait(open_site: OpenSite, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_requests_for_unknown_traces_are_bounded_in_number(
+    open_site: OpenSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Those that ask for unknown traces are bounded in number, and others are served meanwhile."""
     most = 10
     monkeypatch.setattr(waits, "_MAX_WAITING", most)
@@ -188,7 +190,9 @@ def test_anonymous_people_rate_what_was_asked_anonymously(site: Site) -> None:
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
-def test_anothers_rating_is_as_unknown_as_none(open_site: OpenSite, method: str) -> None:
+def test_anothers_rating_is_answered_as_one_that_does_not_exist(
+    open_site: OpenSite, method: str
+) -> None:
     """An assessment id that is not one's own answers exactly as one that does not exist."""
     site = open_site(raters="anyone")
     trace_id = stored_trace()

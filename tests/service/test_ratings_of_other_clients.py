@@ -92,7 +92,7 @@ def test_a_change_settles_a_chain_of_overrides(feedback: AgentFeedback) -> None:
 
 
 def test_two_ratings_by_another_path_become_one(feedback: AgentFeedback) -> None:
-    """MLflow lets one person say two things; the person's next word replaces both."""
+    """MLflow takes two ratings of one person; the person's next rating replaces both."""
     trace_id = stored_trace()
     logged(trace_id)
     time.sleep(0.01)
@@ -144,7 +144,7 @@ def test_a_shared_name_is_ours_by_our_mark_only(open_feedback: OpenFeedback) -> 
 
 
 def test_replicas_without_a_shared_ledger_agree(open_feedback: OpenFeedback) -> None:
-    """The person's newest word stands, whichever replica heard it, and there is one of it."""
+    """The person's newest rating remains, whichever replica took it, and only that one."""
     trace_id = stored_trace()
     one, two = open_feedback("one"), open_feedback("two")
     target: dict[str, Any] = {"trace_id": trace_id, "user_id": ANN}
@@ -159,10 +159,10 @@ def test_replicas_without_a_shared_ledger_agree(open_feedback: OpenFeedback) -> 
 
 
 @pytest.mark.parametrize(("ahead_ms", "wins"), [(60_000, True), (10 * 60_000, False)])
-def test_an_older_word_yields_to_a_newer_one(
+def test_an_older_rating_yields_to_a_newer_one(
     open_feedback: OpenFeedback, ahead_ms: int, wins: bool
 ) -> None:
-    """A replica whose word is older takes the newer one over, unless its clock is far ahead."""
+    """A replica whose rating is older takes the newer one over, unless its clock is far ahead."""
     trace_id = stored_trace()
     newer = int(time.time() * 1000) + ahead_ms
     mark = {LEDGER_KEY: "another-ledger", CHANGED_AT_KEY: str(newer)}
@@ -182,8 +182,8 @@ def test_a_create_that_was_done_and_failed_is_not_doubled(
     attempts: list[str] = []
     create = Assessments.create
 
-    def stores_and_fails(door: Assessments, rating: Rating) -> str:
-        made = create(door, rating)
+    def stores_and_fails(client: Assessments, rating: Rating) -> str:
+        made = create(client, rating)
         attempts.append(made)
         if len(attempts) == 1:
             raise StoreError(failure, "TIMEOUT")
@@ -203,8 +203,8 @@ def test_a_store_that_replaces_ids_holds_one(
     store_ids: list[str] = []
     create = Assessments.create
 
-    def replacing(door: Assessments, rating: Rating) -> str:
-        made = create(door, replace(rating, assessment_id=new_assessment_id()))
+    def replacing(client: Assessments, rating: Rating) -> str:
+        made = create(client, replace(rating, assessment_id=new_assessment_id()))
         store_ids.append(made)
         return made
 

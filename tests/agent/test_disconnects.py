@@ -1,4 +1,4 @@
-"""Clients that leave midway, however the server comes to know, and readers of a background task."""
+"""Clients that disconnect midway, however the server learns of it, and background tasks."""
 
 import asyncio
 import sys
@@ -247,7 +247,7 @@ def test_an_inner_streams_end_is_not_the_clients(hosts: Hosts) -> None:
     assert SECRET in exceptions_of(trace.data.spans[0])
 
 
-def test_a_client_that_reads_everything_is_not_gone(hosts: Hosts) -> None:
+def test_a_client_that_reads_everything_is_no_disconnect(hosts: Hosts) -> None:
     """Closing the connection after the last byte is no interruption, whoever is first."""
     script = Script(UNTYPED, "ok")
     host = hosts.start(UNTYPED, invoke=script.coroutine, stream=script.async_generator)

@@ -1,4 +1,4 @@
-"""The agent never pays: no answer is slower or fails because of feedback, its ledger or MLflow."""
+"""No answer is slower or fails because of feedback, its ledger or MLflow."""
 
 import asyncio
 import sqlite3
@@ -114,7 +114,7 @@ def _fail(*arguments: Any, **settings: Any) -> Any:
         (mlflow, "update_current_trace"),
     ],
 )
-def test_our_faults_harm_no_answer(
+def test_failures_of_ours_harm_no_answer(
     hosts: Hosts,
     ledger_file: Path,
     owner: Any,
