@@ -14,7 +14,8 @@ from agent_feedback.application import Application
 from agent_feedback.cli import main
 from tests.support.documents import PROJECT, block, commands
 from tests.support.mlflow_store import Tracking
-from tests.support.rating import ANN, BOB, eventually, held
+from tests.support.rating import ANN, BOB, held
+from tests.support.waiting import eventually
 
 DOCUMENT = "docs/operate.md"
 LEDGER = "agent_feedback.db"

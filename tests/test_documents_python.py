@@ -10,7 +10,8 @@ import pytest
 from agent_feedback import AgentFeedback
 from tests.conftest import Serve
 from tests.support.documents import block
-from tests.support.rating import ANN, eventually, held, settings_in, stored_trace
+from tests.support.rating import ANN, held, settings_in, stored_trace
+from tests.support.waiting import eventually
 
 DOCUMENT = "docs/python.md"
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.agent.hosting import eventually
 from tests.support.adopter import Adopter, running_adopter
 from tests.support.documents import PROJECT, Command, blocks, commands, run_curl, says
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +56,10 @@ def run(command: Command, adopter: Adopter) -> str:
 def wait_until_delivered(adopter: Adopter) -> None:
     """Wait for what the README calls "some seconds"."""
     status = f"http://{adopter.address}/feedback/status"
-    eventually(
+    until(
         lambda: httpx.get(status).json()["pending"] == 0,
         "a rating did not reach MLflow",
-        within_seconds=60,
+        within=60,
     )
 
 

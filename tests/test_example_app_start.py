@@ -17,8 +17,8 @@ import uvicorn
 from examples.agent_app.__main__ import AnnouncingServer
 from examples.agent_app.environment import PROJECT, read_address, take_port
 from examples.agent_app.mlflow_pages import MlflowPages, free_port, port_to_try
-from tests.agent.hosting import eventually
 from tests.support.example_app import ExampleApp, running_example_app
+from tests.support.waiting import until
 from tools import processes
 
 VARIABLE = "AGENT_APP_MLFLOW_PAGES"
@@ -42,7 +42,7 @@ def taken_port() -> Iterator[int]:
 
 def wait_until(holds: Callable[[], object]) -> None:
     """Wait for it; what never comes is a failure."""
-    eventually(holds, "it did not come", within_seconds=PATIENCE_SECONDS)
+    until(holds, "it did not come", within=PATIENCE_SECONDS)
 
 
 class TestPort:
@@ -146,7 +146,7 @@ class TestPagesBesideTheApp:
         """The links lead to them, they listen on this machine only, and SIGKILL leaves nothing."""
         about = httpx.get(f"{app.url}/about").json()
         assert about["trace_page"] is None
-        assert "with their ratings, are at http" in app.says("with their ratings, are at http")
+        assert "with their ratings, are at http" in app.printed("with their ratings, are at http")
         wait_until(lambda: httpx.get(f"{app.url}/about", timeout=30).json()["trace_page"])
         trace_page = httpx.get(f"{app.url}/about", timeout=30).json()["trace_page"]
         url = trace_page.split("/#/")[0]

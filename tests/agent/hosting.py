@@ -1,8 +1,7 @@
-"""A test's own served agent: it takes handlers, gives a URL, and parses what comes over the wire."""
+"""Served agents of a test's own: handlers in, a URL out, and the frames of streams, parsed."""
 
 import json
 import socket
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from starlette.types import ASGIApp
 
 from agent_feedback import AgentFeedback, Settings
 from tests.support.mlflow_store import Tracking
+from tests.support.waiting import until
 
 Json = dict[str, Any]
 Handler = Callable[..., Any]
@@ -87,7 +87,7 @@ class Host:
                     return trace
             return None
 
-        found = eventually(finished, "no trace was stored, or none that has ended")
+        found = until(finished, "no trace was stored, or none that has ended")
         return self.tracking.trace(found.info.trace_id)
 
 
@@ -102,15 +102,6 @@ def _frame(frame: str) -> Any:
     assert "\n" not in frame, frame
     data = frame.removeprefix("data: ")
     return data if data == DONE else json.loads(data)
-
-
-def eventually(look: Callable[[], Any], otherwise: str, *, within_seconds: float = 30.0) -> Any:
-    """Return what ``look`` finds, asking again until it finds something."""
-    deadline = time.monotonic() + within_seconds
-    while not (found := look()):
-        assert time.monotonic() < deadline, otherwise
-        time.sleep(0.02)
-    return found
 
 
 def request_body(agent_type: str | None, client_request_id: str = "r-1") -> Json:

@@ -5,12 +5,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-import httpx
-
-from tests.agent.hosting import Host, eventually
+from tests.agent.hosting import Host
 from tests.support.mlflow_store import Tracking
+from tests.support.processes import answers, wait_until_started
 from tools.processes import free_port
 
 SLOW_AGENT = "tests.agent.slow_agent:app"
@@ -24,24 +24,13 @@ class AgentProcess:
     Args:
         process: The server's.
         host: Where it answers.
-        log: What it and its server say.
+        log: What it and its server log.
     """
 
     def __init__(self, process: "subprocess.Popen[bytes]", host: Host, log: Path) -> None:
         self.process = process
         self.host = host
         self.log = log
-
-    def wait_until_it_answers(self) -> None:
-        """Ask until it does; a process that ended instead fails the test with its log."""
-        eventually(self._answers, "the process did not start", within_seconds=60)
-
-    def _answers(self) -> bool:
-        assert self.process.poll() is None, self.log.read_text()
-        try:
-            return self.host.get("/feedback/settings").status_code == 200
-        except httpx.TransportError:
-            return False
 
 
 @contextmanager
@@ -78,9 +67,10 @@ def running_agent(
             stdin=subprocess.DEVNULL,
         )
     try:
-        agent = AgentProcess(process, Host(f"http://127.0.0.1:{port}{path}", tracking), log)
-        agent.wait_until_it_answers()
-        yield agent
+        host = Host(f"http://127.0.0.1:{port}{path}", tracking)
+        settings = f"{host.url}/feedback/settings"
+        wait_until_started(partial(answers, settings), log, process, "the agent")
+        yield AgentProcess(process, host, log)
     finally:
         process.kill()
         process.wait()

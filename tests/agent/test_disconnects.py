@@ -26,13 +26,13 @@ from tests.agent.hosting import (
     TYPED,
     UNTYPED,
     Hosts,
-    eventually,
     exceptions_of,
     outputs_of,
     request_body,
     spans_by_name,
 )
 from tests.agent.scripted import KINDS, SECRET, Script
+from tests.support.waiting import until
 
 
 class ClientGone:
@@ -254,7 +254,7 @@ def test_a_client_that_reads_everything_is_no_disconnect(hosts: Hosts) -> None:
     for number in range(10):
         host.stream(request_body(UNTYPED, f"s-{number}"), {"connection": "close"})
         host.ask(request_body(UNTYPED, f"a-{number}"), {"connection": "close"})
-    eventually(lambda: len(hosts.tracking.traces()) == 20, "not every trace was stored")
+    until(lambda: len(hosts.tracking.traces()) == 20, "not every trace was stored")
     host.trace("a-9")
     states = {trace.info.request_metadata[STATE] for trace in hosts.tracking.traces()}
     assert states == {"ok"}
@@ -338,7 +338,7 @@ def test_a_background_handler_outlives_its_reader(hosts: Hosts, kind: str) -> No
     kinds = [event["type"] for event in server.made]
     assert kinds == ["response.output_text.delta", "response.output_item.done", "done"]
     assert server.made[-1]["status"] == "ok"
-    eventually(lambda: host.trace().info.assessments, "the rating did not land")
+    until(lambda: host.trace().info.assessments, "the rating did not land")
     trace = host.trace()
     assert trace.info.request_metadata[STATE] == "ok"
     assert spans_by_name(trace)["child"].parent_id == trace.data.spans[0].span_id

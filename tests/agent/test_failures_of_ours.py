@@ -15,7 +15,8 @@ from agent_feedback.identity.resolver import IdentityResolver
 from agent_feedback.ledger.turns import TurnRecords
 from agent_feedback.mlflow_client.active_trace import ActiveTrace
 from tests.agent.asgi import request_stream
-from tests.agent.hosting import DONE, UNTYPED, Host, Hosts, eventually, frames, request_body
+from tests.agent.hosting import DONE, UNTYPED, Host, Hosts, frames, request_body
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def test_a_locked_ledger_is_not_waited_for(hosts: Hosts, ledger_file: Path) -> N
             query = "select count(*) from agent_feedback_turns where state = 'ok'"
             return bool(connection.execute(query).fetchone() == (10,))
 
-    assert eventually(recorded, "the turns were not recorded")
+    assert until(recorded, "the turns were not recorded")
 
 
 def test_a_broken_ledger_harms_no_answer(hosts: Hosts, ledger_file: Path) -> None:

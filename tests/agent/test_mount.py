@@ -11,10 +11,12 @@ from fastapi import FastAPI
 from mlflow.genai.agent_server import AgentServer
 
 from tests.agent.asgi import living
-from tests.agent.hosting import DONE, TYPED, UNTYPED, Host, Hosts, eventually, request_body
+from tests.agent.hosting import DONE, TYPED, UNTYPED, Host, Hosts, request_body
 from tests.agent.scripted import Script
 from tests.conftest import Serve
+from tests.support.rating import value_of
 from tests.support.serving import serving
+from tests.support.waiting import until
 
 ROUTES = {
     "/feedback": {"post", "get", "delete"},
@@ -31,8 +33,8 @@ def _assert_works(host: Host) -> None:
     assert (done["status"], end) == ("ok", DONE)
     rating = {"client_request_id": "r-1", "value": False}
     assert httpx.post(f"{host.url}/feedback", json=rating).status_code in (201, 202)
-    landed = eventually(lambda: host.trace().info.assessments, "the rating did not land")
-    assert [assessment.value for assessment in landed] == [False]
+    landed = until(lambda: host.trace().info.assessments, "the rating did not land")
+    assert [value_of(assessment) for assessment in landed] == [False]
 
 
 @pytest.mark.parametrize("enable_chat_proxy", [False, True], ids=["alone", "chat proxy"])

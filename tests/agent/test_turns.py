@@ -13,8 +13,9 @@ from mlflow.tracing.trace_manager import InMemoryTraceManager
 
 from agent_feedback import Turn
 from agent_feedback.agent import live_turn
-from tests.agent.hosting import TYPED, UNTYPED, Host, Hosts, eventually, request_body
+from tests.agent.hosting import TYPED, UNTYPED, Host, Hosts, request_body
 from tests.support.fake_workspace import FakeWorkspace
+from tests.support.waiting import until
 
 ASKER = "agent_feedback.asker"
 STATE = "agent_feedback.state"
@@ -206,7 +207,7 @@ def test_a_token_is_looked_up_beside_the_handler(
 
     def answer(request: Any, turn: Turn) -> Any:
         seen.append((turn.user_id, turn.asker))
-        eventually(workspace.look_ups, "the workspace was not asked while the handler ran")
+        until(workspace.look_ups, "the workspace was not asked while the handler ran")
         return {} if route == "invoke" else [{}]
 
     host = hosts.start(UNTYPED, **{route: answer})
@@ -256,7 +257,7 @@ def test_a_late_look_up_reaches_the_ledger(
     def is_taken() -> bool:
         return httpx.post(f"{host.url}/feedback", json=rating, headers=TOKEN).status_code < 300
 
-    assert eventually(is_taken, "the asker stayed unknown")
+    assert until(is_taken, "the asker stayed unknown")
     assert httpx.post(f"{host.url}/feedback", json=rating).status_code == 403
     assert "No active trace found" not in caplog.text
 
@@ -284,4 +285,4 @@ def test_a_client_that_leaves_before_the_look_up_may_rate(
     def is_taken() -> bool:
         return httpx.post(f"{host.url}/feedback", json=rating, headers=TOKEN).status_code < 300
 
-    assert eventually(is_taken, "the asker stayed unknown")
+    assert until(is_taken, "the asker stayed unknown")

@@ -18,10 +18,11 @@ from mlflow.entities import Trace
 from agent_feedback import AgentFeedback, Settings
 from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.model import THUMB, RatingKey
-from tests.agent.hosting import Host, eventually
+from tests.agent.hosting import Host
 from tests.agent.processes import SLOW_AGENT_INSIDE, AgentProcess, running_agent
 from tests.support.ledgers import rated
 from tests.support.mlflow_store import Tracking
+from tests.support.waiting import until
 
 Run = Callable[[], AbstractContextManager[AgentProcess]]
 
@@ -52,13 +53,13 @@ def test_what_was_promised_outlives_the_process(run: Run, stop: signal.Signals) 
     with run() as first:
         trace_id = ask(first.host)
         rate(first.host, trace_id)
-        eventually(lambda: stored(first.host, trace_id), "the trace was not exported")
+        until(lambda: stored(first.host, trace_id), "the trace was not exported")
         first.process.send_signal(stop)
         first.process.wait()
     with run() as second:
         rate(second.host, ask(second.host))
         landed = partial(ratings_of, second.host, trace_id)
-        assert eventually(landed, "the rating was lost", within_seconds=30) == [False]
+        assert until(landed, "the rating was lost", within=30) == [False]
 
 
 def test_it_is_logged_once(run: Run) -> None:
@@ -88,7 +89,7 @@ def test_the_first_turn_starts_delivery(tracking: Tracking, tmp_path: Path) -> N
     feedback = AgentFeedback(Settings(ledger_url=url))
     with feedback.turn(user_id="ann@example.com"):
         pass
-    landed = eventually(lambda: values_on(tracking.trace(span.trace_id)), "it did not land")
+    landed = until(lambda: values_on(tracking.trace(span.trace_id)), "it did not land")
     assert landed == [True]
 
 

@@ -16,13 +16,14 @@ from tests.agent.hosting import (
     UNTYPED,
     Host,
     Hosts,
-    eventually,
     exceptions_of,
     outputs_of,
     request_body,
     spans_by_name,
 )
 from tests.agent.scripted import KINDS, SECRET, Script
+from tests.support.rating import value_of
+from tests.support.waiting import until
 
 every_kind = pytest.mark.parametrize("kind", KINDS)
 every_type = pytest.mark.parametrize("agent_type", AGENT_TYPES, ids=["untyped", "typed"])
@@ -171,7 +172,7 @@ def _assert_rateable(host: Host, trace_id: str) -> None:
     answer = httpx.post(f"{host.url}/feedback", json=rating)
     assert answer.status_code in (201, 202)
     assert answer.json()["trace_id"] == trace_id
-    (assessment,) = eventually(
+    (assessment,) = until(
         lambda: host.tracking.trace(trace_id).info.assessments, "the rating did not land"
     )
-    assert (assessment.name, assessment.value) == ("user_feedback", True)
+    assert (assessment.name, value_of(assessment)) == ("user_feedback", True)

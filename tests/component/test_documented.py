@@ -20,8 +20,9 @@ from tests.component.conftest import IN_BROWSER, Visitor
 from tests.component.host import Host
 from tests.component.parts import down, pressed, saved, says, up
 from tests.support.documents import block, blocks
-from tests.support.rating import BOB, eventually, held, stored_trace
+from tests.support.rating import BOB, held, stored_trace
 from tests.support.serving import serving
+from tests.support.waiting import eventually
 
 pytestmark = IN_BROWSER
 

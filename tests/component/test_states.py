@@ -20,7 +20,8 @@ from tests.component.parts import (
     state,
     up,
 )
-from tests.support.rating import ANN, BOB, eventually, held, stored_trace
+from tests.support.rating import ANN, BOB, held, stored_trace
+from tests.support.waiting import eventually
 
 pytestmark = IN_BROWSER
 

@@ -19,7 +19,8 @@ from tests.component.parts import (
     up,
     withdraw_correction,
 )
-from tests.support.rating import assessments_of, eventually, held, stored_trace
+from tests.support.rating import assessments_of, held, stored_trace
+from tests.support.waiting import eventually
 
 pytestmark = IN_BROWSER
 

@@ -1,8 +1,7 @@
 """What MLflow holds at the end, compared with what users were promised."""
 
-import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from mlflow import MlflowClient
@@ -69,18 +68,6 @@ def audit(
             result.wrong.append(f"{key}: {promise} became {there[0]}")
     result.resurrected += [f"{key}: {there}" for key, there in found.items()]
     return result
-
-
-def audit_until_clean(run: Callable[[], Audit], *, within: float) -> Audit:
-    """Run an audit until every promise is kept; returns the last one, clean or not.
-
-    Where MLflow took longer than an attempt waits, a late write may stand for up to a minute, until
-    the last recheck: ``within`` must be longer than that.
-    """
-    deadline = time.monotonic() + within
-    while not (found := run()).is_clean() and time.monotonic() < deadline:
-        time.sleep(0.3)
-    return found
 
 
 def _is_kept(promise: Promise, there: Assessment) -> bool:

@@ -15,7 +15,7 @@ from enum import Enum
 
 import httpx
 
-from tests.faults.processes import until
+from tests.support.waiting import until
 
 _START_SECONDS = 10.0
 _FORWARD_SECONDS = 120.0

@@ -16,9 +16,9 @@ from sqlalchemy import func, or_, select, update
 from agent_feedback import AgentFeedback, application
 from agent_feedback.delivery import mlflow_availability, row_state
 from agent_feedback.ledger.tables import ratings
-from tests.faults.processes import until
 from tests.faults.unreliable_store import Faults, UnreliableStore
 from tests.support.rating import settings_in
+from tests.support.waiting import until
 
 _SETTLES_WITHIN_SECONDS = 60.0
 _UNTIL_IT_ANSWERS = 2**53

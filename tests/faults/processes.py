@@ -7,16 +7,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from tests.support.processes import answers, wait_until_started
+from tests.support.waiting import until
 from tools.processes import free_port
 
 PROJECT = Path(__file__).resolve().parents[2]
-_START_SECONDS = 180.0
-_MAX_PAUSE_SECONDS = 0.3
 _HIDDEN = ("AGENT_FEEDBACK_", "DATABRICKS_", "FAULTS_", "MLFLOW_")
 
 
@@ -77,7 +78,8 @@ class Replica:
                 # A group of its own: its workers are killed with it.
                 start_new_session=True,
             )
-        self._wait_until_it_answers(self._process)
+        settings = f"{self.url}/feedback/settings"
+        wait_until_started(partial(answers, settings), self.log, self._process, "the app")
 
     @property
     def process_id(self) -> int:
@@ -132,27 +134,3 @@ class Replica:
         begun = time.monotonic()
         until(lambda: holds(self.status()), within=within, otherwise=lambda: str(self.status()))
         return time.monotonic() - begun
-
-    def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
-        def answers() -> bool:
-            if process.poll() is not None:
-                raise RuntimeError(f"the app did not start:\n{self.log.read_text()}")
-            with contextlib.suppress(httpx.TransportError):
-                return self._client.get(f"{self.url}/feedback/settings", timeout=5).is_success
-            return False
-
-        until(answers, within=_START_SECONDS, otherwise=lambda: self.log.read_text())
-
-
-def until(
-    holds: Callable[[], object], *, within: float, otherwise: Callable[[], str] | str
-) -> None:
-    """Wait until something holds; a failure says what else is the case."""
-    deadline, pause = time.monotonic() + within, 0.05
-    while not holds():
-        if time.monotonic() > deadline:
-            reason = otherwise if isinstance(otherwise, str) else otherwise()
-            raise AssertionError(f"not within {within:.0f} s: {reason}")
-        time.sleep(pause)
-        # Each check takes time from whatever is waited for: ever more rarely.
-        pause = min(_MAX_PAUSE_SECONDS, pause * 1.2)

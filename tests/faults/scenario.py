@@ -9,10 +9,11 @@ from typing import Any
 
 from mlflow import MlflowClient
 
-from tests.faults.audit import Audit, audit, audit_until_clean, stored_trace_ids
-from tests.faults.processes import Replica, until
+from tests.faults.audit import Audit, audit, stored_trace_ids
+from tests.faults.processes import Replica
 from tests.faults.users import Answer, Key, Promise, Users
 from tests.support.mlflow_store import MlflowServer
+from tests.support.waiting import eventually, until
 
 Note = Callable[..., None]
 UsersOf = Callable[..., Users]
@@ -94,10 +95,11 @@ class Scenario:
         Args:
             fault: The number of the fault in the table, and its name there.
             promises: What users were promised.
-            within: How many seconds that may take.
+            within: How many seconds that may take: where MLflow is slow, a late write may stand for
+                up to a minute, until the last recheck.
             figures: More for the table.
         """
-        found = audit_until_clean(lambda: self.audit(promises), within=within)
+        found = eventually(lambda: self.audit(promises), Audit.is_clean, within=within)
         self._note(*fault, found, **figures)
         assert found.is_clean(), str(found)
 

@@ -1,7 +1,7 @@
 """A trace that MLflow dropped: its rating is kept and counted, and nothing else suffers."""
 
-from tests.faults.processes import until
 from tests.faults.scenario import Scenario
+from tests.support.waiting import until
 
 
 def test_ratings_of_dropped_traces_are_counted_and_the_others_delivered(

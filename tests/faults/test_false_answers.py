@@ -24,10 +24,11 @@ from tests.faults.fault_proxy import (
     fault_proxy,
     forward,
 )
-from tests.faults.processes import Replica, until
+from tests.faults.processes import Replica
 from tests.faults.scenario import Note, UsersOf, new_experiment
 from tests.faults.users import Answer, Key, Users
 from tests.support.mlflow_store import MlflowServer
+from tests.support.waiting import until
 
 logger = logging.getLogger(__name__)
 

@@ -7,12 +7,13 @@ import mlflow
 import pytest
 from mlflow.entities import AssessmentSource
 
-from tests.faults.audit import audit_until_clean
+from tests.faults.audit import Audit
 from tests.faults.conftest import Scale
 from tests.faults.latency_probe import probing
 from tests.faults.processes import Replica
 from tests.faults.scenario import Note, Scenario
 from tests.support.mlflow_store import MlflowServer
+from tests.support.waiting import eventually
 
 PER_SECOND = 20.0
 WAYS: dict[str, tuple[Callable[[MlflowServer], None], Callable[[MlflowServer], None]]] = {
@@ -40,7 +41,7 @@ def test_an_outage_loses_nothing(
     waiting = app.status()["pending"]
     bring_back(own_scenario.mlflow)
     first, all_of_them = seconds_until_delivered(app)
-    found = audit_until_clean(lambda: own_scenario.audit(users.promises()), within=10)
+    found = eventually(lambda: own_scenario.audit(users.promises()), Audit.is_clean, within=10)
     ours = waiting / max(all_of_them - first, 0.01)
     plain = plain_loop_per_second(own_scenario, answers[0].trace_id)
     note(

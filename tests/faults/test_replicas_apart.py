@@ -6,9 +6,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from tests.faults.audit import Audit, audit_until_clean, ratings_in
+from tests.faults.audit import Audit, ratings_in
 from tests.faults.scenario import Note, Scenario
 from tests.faults.users import Answer, Key, Promise
+from tests.support.waiting import eventually
 
 CLICKS = 6
 
@@ -33,7 +34,7 @@ def test_the_newest_of_two_ledgers_remains(scenario: Scenario, note: Note) -> No
         list(pool.map(click_here_and_there, answers))
     for app in apps:
         app.wait_until_settled(within=90)
-    found = audit_until_clean(lambda: audit_whatever_the_id(scenario, newest), within=60)
+    found = eventually(lambda: audit_whatever_the_id(scenario, newest), Audit.is_clean, within=60)
     note("10", "two replicas with ledgers of their own", found, clicks=CLICKS * len(answers))
     assert found.is_clean(), str(found)
 

@@ -15,11 +15,11 @@ from tests.faults.conftest import Scale
 from tests.faults.expected_ratings import RatingKey
 from tests.faults.killable_app import slow_down_clocks
 from tests.faults.one_answer import OneAnswer, Totals
-from tests.faults.processes import until
 from tests.faults.scenario import Note
 from tests.faults.state_machine import RatingMachine
 from tests.faults.unreliable_store import Fault
 from tests.support.rating import ANN
+from tests.support.waiting import until
 
 _STEPS = 30
 

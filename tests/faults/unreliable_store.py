@@ -15,7 +15,7 @@ from typing import TypeVar
 from agent_feedback.mlflow_client.assessments import Assessments
 from agent_feedback.mlflow_client.failures import Failure, StoreError
 from agent_feedback.model import Rating, StoredTrace
-from tests.faults.processes import until
+from tests.support.waiting import until
 
 T = TypeVar("T")
 

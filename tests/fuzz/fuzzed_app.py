@@ -22,11 +22,11 @@ from tests.support.rating import (
     UNKNOWN_TRACE,
     Site,
     assessments_of,
-    eventually,
     opened_site,
     settings_in,
     value_of,
 )
+from tests.support.waiting import eventually
 
 Json = dict[str, Any]
 

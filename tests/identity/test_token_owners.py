@@ -19,7 +19,7 @@ from agent_feedback.identity.headers import AccessToken
 from agent_feedback.identity.token_owners import TokenOwners
 from agent_feedback.model import Identity
 from tests.support.fake_workspace import FakeWorkspace
-from tests.support.rating import eventually
+from tests.support.waiting import eventually
 
 SECRET = "dapi-s3cret"
 TOKEN = AccessToken(SECRET)

@@ -9,8 +9,8 @@ import pytest
 from agent_feedback.guard import Guard
 from agent_feedback.mlflow_client.active_trace import ActiveTrace
 from agent_feedback.mlflow_client.trace_export import PromptExport, flush_finished_spans
-from tests.agent.hosting import eventually
 from tests.support.mlflow_store import Tracking
+from tests.support.waiting import until
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_a_trace_is_stored_once_its_root_has_ended(late_export: Tracking, inner:
         assert not trace.is_complete
         export.soon(trace)
         assert late_export.traces() == []
-    stored = eventually(late_export.traces, "the trace was not exported")
+    stored = until(late_export.traces, "the trace was not exported")
     assert [trace.info.trace_id for trace in stored] == [span.trace_id]
 
 
@@ -64,7 +64,7 @@ def test_a_failed_flush_does_not_end_the_exports(
             trace = ActiveTrace()
         export.soon(trace)
         assert asked.acquire(timeout=30)
-    eventually(lambda: "exporting a trace at once failed" in caplog.text, "nothing was logged")
+    until(lambda: "exporting a trace at once failed" in caplog.text, "nothing was logged")
     assert len(caplog.records) == 1
 
 

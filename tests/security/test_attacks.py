@@ -15,7 +15,7 @@ from tests.security.attack import Attack, Effect
 from tests.security.attacked_app import AttackedApp
 from tests.security.conftest import OpenApp
 from tests.support.fake_workspace import FakeWorkspace
-from tests.support.rating import eventually
+from tests.support.waiting import eventually
 
 TABLES = (attacks_identity, attacks_ownership, attacks_sites, attacks_input)
 ON_APPS = attacks_tokens.attack.attacks

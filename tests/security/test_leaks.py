@@ -17,7 +17,8 @@ from tests.security.attacked_app import AttackedApp, RatedAnswer, person
 from tests.security.attacks_input import TRACE_IDS
 from tests.security.conftest import OpenApp
 from tests.support.fake_workspace import FakeWorkspace
-from tests.support.rating import BOB, eventually
+from tests.support.rating import BOB
+from tests.support.waiting import eventually
 from tools.processes import free_port
 
 TOKEN = "dapi-canary-token"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tests.service.conftest import OpenFeedback
 from tests.support.mlflow_store import Tracking
-from tests.support.rating import ANN, assessments_of, eventually, held, stored_trace
+from tests.support.rating import ANN, assessments_of, held, stored_trace
+from tests.support.waiting import eventually
 
 DYING = """
 import json, os, signal, sys

@@ -20,15 +20,8 @@ from agent_feedback import (
 from agent_feedback.mlflow_client.assessments import Assessments
 from agent_feedback.model import Rating
 from tests.service.conftest import OpenFeedback
-from tests.support.rating import (
-    ANN,
-    BOB,
-    UNKNOWN_TRACE,
-    assessments_of,
-    eventually,
-    held,
-    stored_trace,
-)
+from tests.support.rating import ANN, BOB, UNKNOWN_TRACE, assessments_of, held, stored_trace
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("tracking")
 

@@ -7,7 +7,8 @@ import pytest
 
 from agent_feedback import AgentFeedback, InvalidFeedback
 from tests.support.mlflow_store import Tracking
-from tests.support.rating import ANN, eventually, held
+from tests.support.rating import ANN, held
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("tracking")
 

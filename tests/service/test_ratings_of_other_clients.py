@@ -14,7 +14,8 @@ from agent_feedback.mlflow_client.assessments import Assessments
 from agent_feedback.mlflow_client.failures import Failure, StoreError
 from agent_feedback.model import Rating, new_assessment_id
 from tests.service.conftest import OpenFeedback
-from tests.support.rating import ANN, BOB, assessments_of, eventually, held, stored_trace, value_of
+from tests.support.rating import ANN, BOB, assessments_of, held, stored_trace, value_of
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("tracking")
 

@@ -17,7 +17,8 @@ from agent_feedback.service.service import Service
 from agent_feedback.service.targets import Target
 from tests.support.assessments import FakeStore, assessment, mark
 from tests.support.ledgers import KEY, trace_named, turn
-from tests.support.rating import eventually, settings_in
+from tests.support.rating import settings_in
+from tests.support.waiting import eventually
 
 ANN = Identity(KEY.person, "x-forwarded-email", is_human=True)
 TARGET = Target(KEY.trace_id)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.documents import PROJECT, block
-from tests.support.processes import wait_until_it_says
+from tests.support.processes import wait_until_started
 from tools.processes import free_port, stop
 
 _STOP_SECONDS = 15.0
@@ -70,7 +70,8 @@ def _running(words: list[str], folder: Path, environment: dict[str, str]) -> Ite
             stdin=subprocess.DEVNULL,
         )
     try:
-        wait_until_it_says("Uvicorn running on", log, process, "the documents' server")
+        running = "Uvicorn running on"
+        wait_until_started(lambda: running in log.read_text(), log, process, "the server")
         yield
     finally:
         stop(process, _STOP_SECONDS)

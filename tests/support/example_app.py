@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,8 @@ from mlflow.entities import Feedback, Trace
 from mlflow.exceptions import MlflowException
 
 from tests.support.mlflow_store import whole_trace
-from tests.support.processes import wait_until_it_says
+from tests.support.processes import wait_until_started
+from tests.support.waiting import eventually
 from tools.processes import free_port, stop
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -33,12 +33,9 @@ class ExampleApp:
     log: Path
     process: subprocess.Popen[bytes]
 
-    def says(self, text: str, *, within_seconds: float = 100.0) -> str:
+    def printed(self, text: str, *, within_seconds: float = 100.0) -> str:
         """Return what the app printed once this text is in it, or what there is by then."""
-        deadline = time.monotonic() + within_seconds
-        while text not in (printed := self.log.read_text()) and time.monotonic() < deadline:
-            time.sleep(0.1)
-        return printed
+        return eventually(self.log.read_text, lambda log: text in log, within=within_seconds)
 
     def trace(self, trace_id: str, *, within_seconds: float = 20.0) -> Trace:
         """Return the trace once MLflow has all of it, which takes it about 5 s by default."""
@@ -59,26 +56,25 @@ class ExampleApp:
         self, trace_id: str, expected: Sequence[object], *, within_seconds: float = 20.0
     ) -> list[Feedback]:
         """Return the trace's feedback once it has these values, or what there is by then."""
-        deadline = time.monotonic() + within_seconds
-        while True:
-            assessments = self.trace(trace_id).info.assessments
-            found = [each for each in assessments if isinstance(each, Feedback)]
-            values = [each.value for each in found]
-            if values == list(expected) or time.monotonic() > deadline:
-                return found
-            time.sleep(0.1)
+        return eventually(
+            lambda: self._feedback(trace_id),
+            lambda found: [each.value for each in found] == list(expected),
+            within=within_seconds,
+        )
 
     def feedback_named(
         self, trace_id: str, names: Set[str], *, within_seconds: float = 20.0
     ) -> dict[str, Feedback]:
         """Return the trace's feedback by name once these are there, or what there is by then."""
-        deadline = time.monotonic() + within_seconds
-        while True:
-            assessments = self.trace(trace_id).info.assessments
-            found = {each.name: each for each in assessments if isinstance(each, Feedback)}
-            if found.keys() == names or time.monotonic() > deadline:
-                return found
-            time.sleep(0.1)
+        return eventually(
+            lambda: {each.name: each for each in self._feedback(trace_id)},
+            lambda found: found.keys() == names,
+            within=within_seconds,
+        )
+
+    def _feedback(self, trace_id: str) -> list[Feedback]:
+        assessments = self.trace(trace_id).info.assessments
+        return [each for each in assessments if isinstance(each, Feedback)]
 
 
 @contextlib.contextmanager
@@ -102,7 +98,8 @@ def running_example_app(
             stdin=subprocess.DEVNULL,
         )
     try:
-        wait_until_it_says(f"rate the answer at {url}", log, process, "the example app")
+        announced = f"rate the answer at {url}"
+        wait_until_started(lambda: announced in log.read_text(), log, process, "the example app")
         tracking_uri = variables.get("MLFLOW_TRACKING_URI") or f"sqlite:///{stores}/mlflow.db"
         yield ExampleApp(url, tracking_uri, log, process)
     finally:

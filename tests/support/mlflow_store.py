@@ -8,21 +8,20 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import mlflow
 from mlflow.entities import Trace
 from mlflow.tracking import _tracking_service
 
+from tests.support.processes import answers, wait_until_started
+from tests.support.waiting import until
 from tools.processes import free_port
 
-_SERVER_START_SECONDS = 120.0
-_STOP_SECONDS = 60.0
 _EXPERIMENT_VARIABLES = ("MLFLOW_EXPERIMENT_ID", "MLFLOW_EXPERIMENT_NAME")
 
 
@@ -122,7 +121,12 @@ class MlflowServer:
                 # A group of its own, so that its workers end with it.
                 start_new_session=True,
             )
-        self._wait_until_healthy(self._process)
+        health = partial(answers, f"{self.url}/health")
+        try:
+            wait_until_started(health, self.log, self._process, "mlflow server")
+        except RuntimeError:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Kill the server and its workers; a call to it is refused from then on."""
@@ -132,7 +136,7 @@ class MlflowServer:
         self._process.wait()
         self._process = None
         # The workers, which hold the port too, die a moment later.
-        _wait_until(lambda: not _is_open(self.port), "the server's workers did not end")
+        until(lambda: not _is_open(self.port), "the server's workers did not end", within=60)
 
     def freeze(self) -> None:
         """Let the server take connections and never answer, until `thaw`."""
@@ -155,22 +159,6 @@ class MlflowServer:
             *("--artifacts-destination", str(self._folder / "artifacts")),
         ]
 
-    def _wait_until_healthy(self, process: subprocess.Popen[bytes]) -> None:
-        deadline = time.monotonic() + _SERVER_START_SECONDS
-        while not _answers(f"{self.url}/health"):
-            if process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise RuntimeError(f"mlflow server did not start:\n{self.log.read_text()}")
-            time.sleep(0.1)
-
-
-def _wait_until(holds: Callable[[], bool], otherwise: str) -> None:
-    deadline = time.monotonic() + _STOP_SECONDS
-    while not holds():
-        if time.monotonic() > deadline:
-            raise TimeoutError(otherwise)
-        time.sleep(0.01)
-
 
 def _is_open(port: int) -> bool:
     try:
@@ -178,11 +166,3 @@ def _is_open(port: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as response:
-            return bool(response.status == 200)
-    except (urllib.error.URLError, TimeoutError, ConnectionError):
-        return False

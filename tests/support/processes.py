@@ -1,17 +1,32 @@
-"""A server in a process of its own, known by what it logs."""
+"""Servers in processes of their own."""
 
 import subprocess
-import time
+from collections.abc import Callable
 from pathlib import Path
 
-# Importing MLflow takes seconds on an idle machine, and a minute on a busy one.
-_START_SECONDS = 100.0
+import httpx
+
+from tests.support.waiting import eventually
+
+# Importing MLflow takes seconds on an idle machine, and minutes on a busy one.
+_START_SECONDS = 180.0
 
 
-def wait_until_it_says(text: str, log: Path, process: subprocess.Popen[bytes], name: str) -> None:
-    """Wait for this in the log; a process that ends or stays silent is named, with its log."""
-    deadline = time.monotonic() + _START_SECONDS
-    while text not in log.read_text():
-        if process.poll() is not None or time.monotonic() > deadline:
-            raise RuntimeError(f"{name} did not start:\n{log.read_text()}")
-        time.sleep(0.1)
+def wait_until_started(
+    started: Callable[[], bool], log: Path, process: subprocess.Popen[bytes], name: str
+) -> None:
+    """Wait until a server has started; one that ends or never does is named, with its log."""
+
+    def started_or_ended() -> bool:
+        return process.poll() is not None or started()
+
+    if not eventually(started_or_ended, within=_START_SECONDS) or process.poll() is not None:
+        raise RuntimeError(f"{name} did not start:\n{log.read_text()}")
+
+
+def answers(url: str) -> bool:
+    """Whether a server answers this URL with success."""
+    try:
+        return httpx.get(url, timeout=5).is_success
+    except httpx.TransportError:
+        return False

@@ -1,11 +1,10 @@
 """Answers to rate, people who rate them, and what MLflow holds in the end."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import mlflow
@@ -14,8 +13,7 @@ from starlette.types import ASGIApp
 
 from agent_feedback import AgentFeedback, Settings
 from agent_feedback.assessment_format import ASKER_KEY
-
-T = TypeVar("T")
+from tests.support.waiting import eventually as eventually
 
 ANN = "ann@example.com"
 BOB = "bob@example.com"
@@ -66,16 +64,6 @@ def value_of(assessment: Assessment) -> Any:
     """Return what a feedback or an expectation says."""
     holder = assessment.expectation or assessment.feedback
     return getattr(holder, "value", None)
-
-
-def eventually(look: Callable[[], T], wanted: Callable[[T], bool], *, within: float = 30.0) -> T:
-    """Look until it is as wanted; return the last that was seen."""
-    deadline = time.monotonic() + within
-    while True:
-        seen = look()
-        if wanted(seen) or time.monotonic() > deadline:
-            return seen
-        time.sleep(0.05)
 
 
 @dataclass(frozen=True)

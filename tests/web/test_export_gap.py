@@ -20,12 +20,12 @@ from tests.support.rating import (
     ANN,
     Site,
     assessments_of,
-    eventually,
     held,
     opened_site,
     settings_in,
     stored_trace,
 )
+from tests.support.waiting import eventually
 
 # MLflow's default takes five to six seconds; twice that on a busy machine.
 LANDS_WITHIN = 15.0

@@ -18,11 +18,11 @@ from tests.support.rating import (
     OpenSite,
     Site,
     assessments_of,
-    eventually,
     held,
     stored_trace,
     value_of,
 )
+from tests.support.waiting import eventually
 
 
 def the_only(trace_id: str) -> Assessment:

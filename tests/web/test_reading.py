@@ -19,11 +19,11 @@ from tests.support.rating import (
     UNKNOWN_TRACE,
     OpenSite,
     Site,
-    eventually,
     held,
     settings_in,
     stored_trace,
 )
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.usefixtures("tracking")
 DAY_MS = 86_400_000

@@ -21,10 +21,10 @@ from tests.support.rating import (
     OpenSite,
     Site,
     assessments_of,
-    eventually,
     held,
     stored_trace,
 )
+from tests.support.waiting import eventually
 from tools.processes import free_port
 
 pytestmark = pytest.mark.usefixtures("tracking")
