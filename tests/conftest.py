@@ -19,7 +19,7 @@ from playwright.async_api import Browser, Page
 
 from agent_feedback.ledger import database
 from agent_feedback.web import reachability
-from tests.support import chromium
+from tests.support.chromium import chromium_or_skip
 from tests.support.fake_workspace import FakeWorkspace, running_fake_workspace
 from tests.support.loggers import let_threads_make_loggers
 from tests.support.loopback import refuse_other_hosts
@@ -148,9 +148,7 @@ def postgres_url() -> Iterator[str]:
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
     """Run a real headless Chromium; the test is skipped where there is none."""
-    if not chromium.EXECUTABLE.exists():
-        pytest.skip(chromium.MISSING)
-    async with chromium.running_chromium() as running:
+    async with chromium_or_skip() as running:
         yield running
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import AsyncGenerator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from functools import partial
 from typing import Any
 
 import mlflow
@@ -266,18 +267,18 @@ async def test_closing_waits_for_the_thread() -> None:
     assert ended == [True]
 
 
+def _endless(ended: threading.Event) -> Iterator[int]:
+    try:
+        while True:
+            yield 1
+    finally:
+        ended.set()
+
+
 async def test_closing_frees_a_thread_that_waits_for_its_reader() -> None:
     """A generator that is far ahead and blocked is closed too."""
     ended = threading.Event()
-
-    def numbers() -> Iterator[int]:
-        try:
-            while True:
-                yield 1
-        finally:
-            ended.set()
-
-    events = HandlerThreads().iterate(numbers)
+    events = HandlerThreads().iterate(partial(_endless, ended))
     await anext(events)
     await asyncio.sleep(0.05)
     await asyncio.wait_for(events.aclose(), 60)
@@ -289,15 +290,8 @@ def test_a_closed_loop_keeps_no_thread(ahead: bool) -> None:
     """A loop that is closed over an unfinished stream leaves no thread behind it."""
     ended = threading.Event()
 
-    def numbers() -> Iterator[int]:
-        try:
-            while True:
-                yield 1
-        finally:
-            ended.set()
-
     async def begin() -> AsyncGenerator[int, None]:
-        events = HandlerThreads().iterate(numbers, ahead=ahead)
+        events = HandlerThreads().iterate(partial(_endless, ended), ahead=ahead)
         assert await anext(events) == 1
         return events
 

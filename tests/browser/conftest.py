@@ -8,7 +8,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Page, expect
 
 from tests.browser.chat import Chat
-from tests.support import chromium
+from tests.support.chromium import chromium_or_skip
 from tests.support.example_app import ExampleApp, running_example_app
 from tests.support.fake_model import FakeModel, running_fake_model
 from tests.support.mlflow_store import MlflowServer
@@ -64,9 +64,7 @@ def own_server(
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     """Run a real headless Chromium; the tests are skipped where there is none."""
-    if not chromium.EXECUTABLE.exists():
-        pytest.skip(chromium.MISSING)
-    async with chromium.running_chromium() as running:
+    async with chromium_or_skip() as running:
         yield running
 
 

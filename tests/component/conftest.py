@@ -13,7 +13,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error, Locator, Page
 
 from tests.component.host import Host, running_host
-from tests.support import chromium
+from tests.support.chromium import chromium_or_skip
 from tests.support.mlflow_store import tracking_at
 from tests.support.rating import ANN
 
@@ -31,9 +31,7 @@ def clean_agent_registry() -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     """Run a real headless Chromium; the test is skipped where there is none."""
-    if not chromium.EXECUTABLE.exists():
-        pytest.skip(chromium.MISSING)
-    async with chromium.running_chromium() as running:
+    async with chromium_or_skip() as running:
         yield running
 
 

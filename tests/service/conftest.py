@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agent_feedback import AgentFeedback
+from agent_feedback.ledger.ledger import Ledger
 from tests.support.rating import settings_in
 
 OpenFeedback = Callable[..., AgentFeedback]
@@ -31,3 +32,11 @@ def open_feedback(tmp_path: Path) -> Iterator[OpenFeedback]:
 def feedback(open_feedback: OpenFeedback) -> AgentFeedback:
     """Build an application."""
     return open_feedback()
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[Ledger]:
+    """Open an empty ledger."""
+    opened = Ledger(f"sqlite:///{tmp_path}/ledger.db")
+    yield opened
+    opened.close()

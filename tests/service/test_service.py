@@ -11,7 +11,7 @@ from agent_feedback.delivery.dispatcher import Dispatcher
 from agent_feedback.guard import Guard
 from agent_feedback.ledger.ledger import Ledger
 from agent_feedback.mlflow_client.failures import Failure, StoreError
-from agent_feedback.model import CORRECTION, Identity, StoredTrace
+from agent_feedback.model import Identity, StoredTrace
 from agent_feedback.service.forms import RatingForm
 from agent_feedback.service.service import Service
 from agent_feedback.service.targets import Target
@@ -28,14 +28,6 @@ TARGET = Target(KEY.trace_id)
 def store() -> FakeStore:
     """Give a FAKE store with one empty trace."""
     return FakeStore()
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """Open an empty ledger."""
-    opened = Ledger(f"sqlite:///{tmp_path}/ledger.db")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture
@@ -108,18 +100,6 @@ def test_a_trace_in_its_export_gap_is_not_waited_for(
     changed = service.submit(TARGET, RatingForm(False), ANN)
     assert [each.result(60).revision for each in changed.awaited] == [2]
     assert list(store.held().values()) == [False]
-
-
-def test_a_correction_stays_when_its_thumb_goes(service: Service, store: FakeStore) -> None:
-    """They came together and are two ratings."""
-    sent = service.submit(TARGET, RatingForm(False, correction="16"), ANN)
-    for each in sent.awaited:
-        each.result(60)
-    assert {receipt.status for receipt in sent.receipts()} == {"ok"}
-    gone = service.withdraw(TARGET, ANN)
-    for each in gone.awaited:
-        each.result(60)
-    assert [found.name for found in store.traces[KEY.trace_id].values()] == [CORRECTION]
 
 
 def test_the_remaining_correction_is_omitted_where_it_is_unknown(

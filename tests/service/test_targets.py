@@ -1,9 +1,7 @@
 """Which trace a rating is for, and who may rate it."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -45,14 +43,6 @@ def test_only_who_asked_may_rate(
 ) -> None:
     """Ownership is what was noted when the turn ran; where nobody noted it, it is refused."""
     assert may_rate(asker, person, raters) is may
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """Open an empty ledger."""
-    opened = Ledger(f"sqlite:///{tmp_path}/ledger.db")
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

@@ -4,12 +4,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import pytest
 from playwright.async_api import Browser, async_playwright
 
 # Debian's two builds of it. The one that has no window costs less than half of the other's work.
 _BUILDS = (Path("/usr/bin/chromium-headless-shell"), Path("/usr/bin/chromium"))
 EXECUTABLE = next((build for build in _BUILDS if build.exists()), _BUILDS[-1])
-MISSING = f"there is no {_BUILDS[0]} and no {_BUILDS[1]} on this machine"
+_MISSING = f"there is no {_BUILDS[0]} and no {_BUILDS[1]} on this machine"
 
 # Tests run as root in a container (no sandbox, no GPU), and nothing may leave loopback:
 # the others turn off what Chromium asks the outside for by itself.
@@ -35,3 +36,12 @@ async def running_chromium() -> AsyncIterator[Browser]:
             yield browser
         finally:
             await browser.close()
+
+
+@asynccontextmanager
+async def chromium_or_skip() -> AsyncIterator[Browser]:
+    """Run a headless Chromium for tests, which are skipped where there is none."""
+    if not EXECUTABLE.exists():
+        pytest.skip(_MISSING)
+    async with running_chromium() as browser:
+        yield browser

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from mlflow.genai.agent_server import AgentServer
 from pydantic import TypeAdapter
 
 from agent_feedback import AgentFeedback
@@ -198,14 +197,3 @@ def test_answers_are_what_the_document_says(site: Site, document: dict[str, Any]
     assert set(site.ask("GET", "/settings").json()) == members["SettingsBody"]
     assert set(site.ask("GET", "/status").json()) == members["StatusBody"]
     assert set(site.post({}).json()) == members["ErrorBody"]
-
-
-def test_the_routes_are_in_an_agent_servers_document(tmp_path: Path) -> None:
-    """Mounted on MLflow's server, they stand beside the agent's own."""
-    feedback = AgentFeedback(settings_in(tmp_path))
-    feedback.invoke(lambda request: request)
-    server = AgentServer()
-    feedback.mount(server)
-    assert {"/invocations", "/feedback", "/feedback/{assessment_id}"} <= set(
-        server.app.openapi()["paths"]
-    )

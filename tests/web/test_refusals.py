@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import httpx
 import mlflow
@@ -165,12 +164,6 @@ def test_an_answer_that_someone_else_asked_for_is_403(
     assert held(trace_id) == {}
 
 
-def test_someone_elses_request_is_unknown(site: Site) -> None:
-    """An id that another person's client chose leads nowhere."""
-    stored_trace(BOB, client_request_id="request-1")
-    refused(site.post({"client_request_id": "request-1", "value": True}), 404)
-
-
 def test_anyone_may_rate_where_the_setting_says_so(open_site: OpenSite) -> None:
     """With raters=anyone, each person has a rating of their own on the same answer."""
     site = open_site(raters="anyone")
@@ -187,31 +180,6 @@ def test_anonymous_people_rate_what_was_asked_anonymously(site: Site) -> None:
     trace_id = stored_trace("anonymous")
     assert site.post({"trace_id": trace_id, "value": True}, user=None).status_code == 201
     refused(site.post({"trace_id": stored_trace(), "value": True}, user=None), 403)
-
-
-@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
-def test_anothers_rating_is_answered_as_one_that_does_not_exist(
-    open_site: OpenSite, method: str
-) -> None:
-    """An assessment id that is not one's own answers exactly as one that does not exist."""
-    site = open_site(raters="anyone")
-    trace_id = stored_trace()
-    anns = site.post({"trace_id": trace_id, "value": True}).json()["assessment_id"]
-    judge = mlflow.log_feedback(trace_id=trace_id, name="user_feedback", value=False)
-    expert = mlflow.log_expectation(trace_id=trace_id, name="expected_response", value="16")
-
-    def answers(assessment_id: str | None) -> tuple[int, Any, set[str]]:
-        body = {"value": False} if method == "PATCH" else None
-        answer = site.ask(
-            method, f"/{assessment_id}", user=BOB, params={"trace_id": trace_id}, json=body
-        )
-        return answer.status_code, answer.json(), set(answer.headers)
-
-    none = answers("a-0")
-    assert none[0] == 404
-    foreign = (anns, judge.assessment_id, expert.assessment_id)
-    assert [answers(each) for each in foreign] == [none] * 3
-    assert len(assessments_of(trace_id)) == 3
 
 
 # -- who asks ---------------------------------------------------------------------------------
