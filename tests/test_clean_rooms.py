@@ -1,4 +1,4 @@
-"""The clean rooms' own judgement: what they let pass, and what they do not."""
+"""The checks of the clean rooms: what passes, and what fails."""
 
 import os
 import subprocess
@@ -95,7 +95,7 @@ class TestVerdict:
         code: int,
         line: str,
     ) -> None:
-        """The last line counts, the one before says how long it took, and `make` hears of it."""
+        """The last line counts, the one before says how long it took, and `make` fails."""
 
         def first() -> None:
             if why:

@@ -1,1 +1,1 @@
-"""The agent's side: wrapped handlers, captured turns, completed answers."""
+"""The agent's side: wrapped handlers, recorded turns, answers with ids."""

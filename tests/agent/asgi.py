@@ -1,4 +1,4 @@
-"""An ASGI server by hand: one that tells of a client's leaving as the newest servers do."""
+"""An ASGI server by hand, which reports a client's disconnect as the newest servers do."""
 
 import asyncio
 import json

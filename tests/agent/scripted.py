@@ -1,4 +1,4 @@
-"""Handlers of all kinds that follow one script: say "Hello" in pieces, end well, fail, or wait."""
+"""Handlers of all kinds that follow one script: yield "Hello" in pieces, return, fail, or wait."""
 
 import asyncio
 import threading

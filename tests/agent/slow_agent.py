@@ -1,4 +1,4 @@
-"""An agent in a process of its own, which speaks as long as it is asked to; not a test."""
+"""An agent in a process of its own, which streams as long as the request asks; not a test."""
 
 import asyncio
 import time
@@ -15,7 +15,7 @@ feedback = AgentFeedback()
 
 @feedback.stream
 def speak(request: dict[str, Any]) -> Any:
-    """Say a number of words at a pace, from a thread or on the event loop."""
+    """Stream a number of words at a pace, from a thread or on the event loop."""
     speak_there = _in_thread if request["thread"] else _on_loop
     return speak_there(request["words"], request["pause"])
 

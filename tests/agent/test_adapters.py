@@ -1,4 +1,4 @@
-"""What handlers may hand over, for both agent types, and what becomes of it on the wire."""
+"""What handlers may return, for both agent types, and how it is sent."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Half an adoption is never silent: each way of it is refused, or named with the line to write."""
+"""Every incomplete installation is refused, or logged with the line to write."""
 
 import re
 from collections.abc import AsyncIterator, Callable, Iterator

@@ -66,7 +66,7 @@ def test_a_plain_app_can_be_mounted_on(hosts: Hosts, serve: Serve) -> None:
 
 
 def test_a_server_inside_another_app_answers(hosts: Hosts, serve: Serve) -> None:
-    """Under a path of another app, whose start it never hears of, an agent is rated as well."""
+    """Under a path of another app, without lifespan messages, an agent is rated as well."""
     script = Script(TYPED, "ok")
     outer = FastAPI()
     outer.mount("/agent", hosts.app(TYPED, stream=script.generator))

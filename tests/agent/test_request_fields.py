@@ -1,4 +1,4 @@
-"""What a request says about itself: one table for each thing."""
+"""What is read from a request: one table for each field."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -51,7 +51,7 @@ def test_an_id_that_cannot_be_kept_is_none(given: Any) -> None:
 
 @pytest.mark.parametrize("request_", [{}, None, [], "text", 5, {"custom_inputs": "text"}, _typed()])
 def test_any_request_can_be_read(request_: Any) -> None:
-    """A request of any shape may say nothing of itself."""
+    """A request of any shape may lack every field."""
     assert request_fields.client_request_id(request_, {}) is None
     assert request_fields.session_id(request_, {}) is None
     assert request_fields.claimed_user(request_) is None

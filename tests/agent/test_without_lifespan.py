@@ -1,4 +1,4 @@
-"""An app that is never told of its start or stop: inside another app, or with lifespan off."""
+"""An app that gets no lifespan messages: inside another app, or with lifespan off."""
 
 import os
 import signal

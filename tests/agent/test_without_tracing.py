@@ -1,4 +1,4 @@
-"""Where tracing makes no trace, answers are as good as ever and say so."""
+"""Where tracing makes no trace, answers are complete, and have no trace id."""
 
 from collections.abc import Iterator
 

@@ -84,22 +84,22 @@ async def problems(context: BrowserContext) -> AsyncIterator[list[str]]:
 
     There must be nothing at the end: a test that provokes a problem takes it off the list.
     """
-    heard: list[str] = []
+    problems: list[str] = []
 
-    def hear(message: ConsoleMessage) -> None:
+    def note_message(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
-            heard.append(message.text)
+            problems.append(message.text)
 
-    def fail(error: Error) -> None:
-        heard.append(str(error))
+    def note_error(error: Error) -> None:
+        problems.append(str(error))
 
     def listen(page: Page) -> None:
-        page.on("console", hear)
-        page.on("pageerror", fail)
+        page.on("console", note_message)
+        page.on("pageerror", note_error)
 
     context.on("page", listen)
-    yield heard
-    assert heard == []
+    yield problems
+    assert problems == []
 
 
 @pytest_asyncio.fixture(loop_scope="module")

@@ -1,4 +1,4 @@
-"""For everybody: small screens, keyboards, screen readers, dark rooms."""
+"""For everybody: small screens, keyboards, screen readers, dark mode."""
 
 from typing import Literal
 

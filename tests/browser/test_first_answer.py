@@ -1,4 +1,4 @@
-"""The first thing people see: no model, no account, MLflow's own defaults."""
+"""What people see first: no model, no account, MLflow's own defaults."""
 
 from collections.abc import Iterator
 from pathlib import Path

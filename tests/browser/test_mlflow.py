@@ -44,7 +44,7 @@ def trace_link(turn: Locator) -> Locator:
     return turn.get_by_role("link", name="Trace", exact=True)
 
 
-async def looks_again(page: Page, link: Locator, *, is_there: bool) -> None:
+async def show_page_again(page: Page, link: Locator, *, is_there: bool) -> None:
     """Return to the page, as from another tab, until it has found out about MLflow."""
     for _ in range(100):
         await page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
@@ -78,9 +78,9 @@ async def test_an_answer_leads_to_its_trace_while_mlflow_runs(
     await expect(trace_link(stopped)).to_be_visible()
 
     own_server.stop()
-    await looks_again(chat.page, trace_link(turn), is_there=False)
+    await show_page_again(chat.page, trace_link(turn), is_there=False)
     own_server.start()
-    await looks_again(chat.page, trace_link(turn), is_there=True)
+    await show_page_again(chat.page, trace_link(turn), is_there=True)
 
 
 async def test_what_people_do_is_reported_under_its_own_name(

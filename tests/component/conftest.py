@@ -72,8 +72,8 @@ class Visitor:
         """Open a page with this body in a new tab."""
         self.host.body, self.host.attributes = body, attributes
         page = await self.context.new_page()
-        page.on("console", self._hear)
-        page.on("pageerror", self._fail)
+        page.on("console", self._note_message)
+        page.on("pageerror", self._note_error)
         await page.goto(f"{self.host.url}/page")
         return page
 
@@ -86,12 +86,12 @@ class Visitor:
         """Be someone else from now on."""
         await self.context.set_extra_http_headers({"x-forwarded-email": user})
 
-    def _hear(self, message: ConsoleMessage) -> None:
+    def _note_message(self, message: ConsoleMessage) -> None:
         is_network = message.text.startswith(NETWORK_ERROR)
         if message.type in ("error", "warning") and not (is_network and self.may_lose_network):
             self.problems.append(message.text)
 
-    def _fail(self, error: Error) -> None:
+    def _note_error(self, error: Error) -> None:
         self.problems.append(str(error))
 
 

@@ -29,7 +29,7 @@ EVERYTHING = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"
 
 
 async def violations(page: Page) -> list[str]:
-    """Let axe-core look at the page; target size is a rule that it leaves out by itself."""
+    """Let axe-core check the page; target size is a rule that it leaves out by itself."""
     options = EVERYTHING | {
         "rules": {"target-size": {"enabled": True}, "region": {"enabled": True}}
     }
@@ -97,7 +97,7 @@ async def test_axe_finds_nothing(visit: Any, scheme: str) -> None:
 
 
 async def test_axe_would_find_something(ann: Visitor) -> None:
-    """The check looks inside the component: a grey on white of our own making is found."""
+    """The check sees inside the component: a grey on white of our own making is found."""
     page = await ann.open(component(stored_trace(), "unavailable"))
     await page.evaluate(
         "document.documentElement.style.setProperty('--agent-feedback-muted-color', '#bbb')"

@@ -141,7 +141,7 @@ async def test_a_page_that_learns_of_another_person_hides_the_draft(
     ann: Visitor, host: Host
 ) -> None:
     """Without a reload, too: neither the text nor its undo stays for whoever signs in next, who
-    hears what was not sent also after their own ratings have been read."""
+    is told what was not sent also after their own ratings have been read."""
     ann.may_lose_network = True
     trace_id, other = stored_trace("anonymous"), stored_trace("anonymous")
     page = await ann.open(component(trace_id) + component(other))

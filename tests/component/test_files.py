@@ -1,4 +1,4 @@
-"""The component's files: what they weigh, how they are served, whether the types are true."""
+"""The component's files: what they weigh, how they are served, whether the types fit."""
 
 import gzip
 import re

@@ -168,8 +168,8 @@ async def test_another_click_withdraws_the_thumb_and_says_that_the_correction_st
     assert held(trace_id) == {}
 
 
-async def test_withdrawing_twice_says_the_same(ann: Visitor) -> None:
-    """The second time, too, the page hears that the correction stays."""
+async def test_withdrawing_twice_has_the_same_answer(ann: Visitor) -> None:
+    """The second time, too, the page is told that the correction stays."""
     trace_id = stored_trace()
     rating = await ann.rating_of(trace_id)
     await rating.evaluate("(element) => element.rate(false, { correction: 'Yes.' })")

@@ -1,4 +1,4 @@
-"""A served application with answers to rate, and its OpenAPI document with their names in it."""
+"""A served application with answers to rate, and its OpenAPI document with their ids in it."""
 
 import copy
 import random

@@ -1,11 +1,11 @@
-"""How long to go on."""
+"""How long a fuzz test runs, and with which seeds."""
 
 import os
 import time
 from collections.abc import Iterator
 
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
-"""How long each test of the served application goes on; 0 for one short round."""
+"""How long each test of the served application runs; 0 for one short round."""
 
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
 """What the first round starts from; each that follows starts from one more."""

@@ -1,4 +1,4 @@
-"""What is read from a rating's body, and what becomes of it."""
+"""How the body of a rating is read, whatever its bytes."""
 
 import asyncio
 import json

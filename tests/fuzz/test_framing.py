@@ -1,4 +1,4 @@
-"""What is added to an agent's answer on its way out, whatever the answer is."""
+"""The ids that are added to an agent's answer, whatever the answer is."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Who is asking, of headers that nobody should send."""
+"""How a request's user is decided, whatever its headers."""
 
 import unicodedata
 from typing import Any

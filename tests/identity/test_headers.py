@@ -136,7 +136,7 @@ def test_without_a_source_no_trusted_proxy_is_believed(trusted: str) -> None:
 
 @pytest.mark.parametrize("token", ["two words", "a,b", "tab\tbed", "zoë", "x" * 8193, "nul\x00"])
 def test_a_malformed_token_is_refused_without_asking_the_workspace(token: str) -> None:
-    """No workspace hears of it, and the refusal does not repeat it."""
+    """No workspace is asked, and the refusal does not repeat it."""
     with pytest.raises(IdentityRefused) as refused:
         decided([(TOKEN, token)])
     assert token not in str(refused.value)

@@ -1,4 +1,4 @@
-"""Whose token it is: cached, shared, bounded, and never told."""
+"""Whose token it is: cached, shared, bounded, and never logged."""
 
 import asyncio
 import logging

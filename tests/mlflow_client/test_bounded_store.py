@@ -1,4 +1,4 @@
-"""MLflow's store with an end to its patience, and the private parts of MLflow that it relies on."""
+"""MLflow's store with timeouts, and the private parts of MLflow that it relies on."""
 
 import inspect
 import os

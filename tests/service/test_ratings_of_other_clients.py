@@ -1,4 +1,4 @@
-"""What others wrote on a trace: one's own is changed and not doubled, theirs is never touched."""
+"""Assessments that other clients wrote: the person's own is changed, others' are never touched."""
 
 import time
 from dataclasses import replace

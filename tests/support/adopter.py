@@ -1,4 +1,4 @@
-"""A stranger's agent, made of the documents' own files, and served as they say."""
+"""A user's agent, made of the documents' own files, and served as they describe."""
 
 import contextlib
 import os

@@ -1,10 +1,10 @@
-"""Clocks that tests wind, so that how fast the machine is does not count."""
+"""Clocks that tests set, so that the speed of the machine does not count."""
 
 import time
 
 
 class AttemptsClock:
-    """Stands for the module `time` of what asks again and again: each look at it costs a step."""
+    """Stands for the module `time` of what polls: each reading moves it by a step."""
 
     STEP = 1 / 64  # a sum of such steps is exact
 

@@ -1,4 +1,4 @@
-"""What browsers are told: which other sites may use the routes, and that nothing is kept."""
+"""What the headers allow browsers: which sites may use the routes, and that nothing is cached."""
 
 from pathlib import Path
 

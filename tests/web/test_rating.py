@@ -348,8 +348,8 @@ def test_a_correction_outlives_its_thumb_and_the_answer_says_so(site: Site) -> N
 
 
 @pytest.mark.usefixtures("tracking")
-def test_nobody_elses_correction_is_told(site: Site) -> None:
-    """What another person would have liked to hear is not in my answer."""
+def test_nobody_elses_correction_is_in_the_answer(site: Site) -> None:
+    """Another person's correction is not in my answer."""
     trace_id = stored_trace("anonymous")
     site.post({"trace_id": trace_id, "value": False, "correction": "16 KiB"})
     assert site.delete(trace_id=trace_id, user=BOB).json()["correction"] is None
