@@ -85,7 +85,7 @@ def test_several_traces_are_fetched_by_one_request(client: Assessments) -> None:
 def test_a_store_without_the_batch_request_is_asked_one_by_one(
     client: Assessments, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As on Databricks: nothing is logged, nothing fails, and it is not asked again at once."""
+    """As on Databricks: the answer is empty, nothing fails, and it is not asked again at once."""
     two = [stored_trace(), stored_trace()]
     store = type(bounded_store(mlflow.get_tracking_uri()))
     refused = []
