@@ -224,10 +224,10 @@ def test_in_unity_catalog_the_id_says_where_it_is(
     monkeypatch: pytest.MonkeyPatch, home: str | None, is_home: bool
 ) -> None:
     """Another place is not at home; where ours is not known, its tables' grants decide."""
-    client = Assessments(lambda: "ledger-1")
-    monkeypatch.setattr(client, "location", lambda: home)
+    search = TraceSearch()
+    monkeypatch.setattr(search, "location", lambda: home)
     trace = StoredTrace(f"trace:/main.support.agent/{'0' * 32}", None, ANN)
-    assert TraceSearch().is_at_home(trace) is is_home
+    assert search.is_at_home(trace) is is_home
 
 
 def test_this_experiment_keeps_no_traces_in_unity_catalog(client: Assessments) -> None:
