@@ -32,7 +32,7 @@ class Totals:
 
     audit: Audit = field(default_factory=Audit)
     examples: int = 0
-    requests: int = 0
+    operations: int = 0
     interruptions: int = 0
     restarts: int = 0
 
@@ -70,7 +70,7 @@ class OneAnswer:
 
     def submit(self, person: str, contents: dict[str, Content], **form: Any) -> None:
         """State ratings as the contents say."""
-        self._totals.requests += 1
+        self._totals.operations += 1
         receipts = self.app.feedback.submit(trace_id=self._trace_id, user_id=person, **form)
         assert [receipt.name for receipt in receipts] == list(contents)
         for receipt in receipts:
@@ -80,7 +80,7 @@ class OneAnswer:
 
     def withdraw(self, key: RatingKey, assessment_id: str | None = None) -> None:
         """Withdraw by what is rated, or by an id that names it."""
-        self._totals.requests += 1
+        self._totals.operations += 1
         by_name = None if key.name == THUMB else DIMENSIONS.get(key.name, key.name)
         receipt = self.app.feedback.withdraw(
             trace_id=self._trace_id,
@@ -112,7 +112,7 @@ class OneAnswer:
         raise AssertionError(f"{assessment_id} was withdrawn, and could be amended")
 
     def _amend(self, person: str, assessment_id: str, changes: dict[str, Any]) -> list[Receipt]:
-        self._totals.requests += 1
+        self._totals.operations += 1
         who = Identity(person, "app", is_human=True)
         service, waiting = self.app.parts.service, self.app.parts.waiting
         submission = service.amend(Target(self._trace_id), assessment_id, changes, who)

@@ -196,7 +196,7 @@ def test_false_answers_at_random_change_nothing(
         "6",
         "wrong answers at random",
         found,
-        ratings=sum(map(len, users.made.values())),
+        operations=sum(map(len, users.made.values())),
         undeliverable=proxied.app.status()["undeliverable"],
         wrong_answers=proxy.counts.total(),
         kinds_of_wrong_answers=len(proxy.counts),

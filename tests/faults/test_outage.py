@@ -18,7 +18,7 @@ from tests.support.waiting import eventually
 PER_SECOND = 20.0
 WAYS: dict[str, tuple[Callable[[MlflowServer], None], Callable[[MlflowServer], None]]] = {
     "stopped": (MlflowServer.stop, MlflowServer.start),
-    "taking connections, never answering": (MlflowServer.freeze, MlflowServer.thaw),
+    "accepting connections, never answering": (MlflowServer.freeze, MlflowServer.thaw),
 }
 
 

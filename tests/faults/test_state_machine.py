@@ -53,7 +53,7 @@ def test_the_last_ratings_remain_whatever_the_order_and_the_interruptions(
             "rated, changed, withdrawn and interrupted in any order",
             totals.audit,
             examples=totals.examples,
-            requests=totals.requests,
+            operations=totals.operations,
             interruptions=totals.interruptions,
             restarts=totals.restarts,
             **({} if seed is None else {"seed": seed}),
