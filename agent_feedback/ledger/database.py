@@ -90,6 +90,8 @@ class Database:
         refused = threading.Event()
 
         def write_unless_refused(connection: Connection) -> T:
+            if refused.is_set():
+                raise _unavailable()
             result = write(connection)
             if refused.is_set():
                 raise _unavailable()

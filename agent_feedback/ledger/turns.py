@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
+from agent_feedback.errors import Unavailable
 from agent_feedback.ledger.database import Database
 from agent_feedback.ledger.rows import to_turn, turn_columns
 from agent_feedback.ledger.tables import turns
@@ -94,11 +96,18 @@ class TurnRecords:
                 self._database.write(partial(_write_turns, written=batch))
             except Exception as error:  # noqa: BLE001 - raised below
                 failure = error
-                # One of them may be to blame: written one by one, the others are kept.
-                for turn in batch:
-                    self._database.submit(partial(_write_turns, written=[turn]))
+                # Waited for, too: a turn's later state must not be written before this one.
+                with suppress(Unavailable):
+                    self._database.write(partial(_write_one_by_one, written=batch))
         if failure is not None:
             raise failure
+
+
+def _write_one_by_one(connection: Connection, written: Sequence[Turn]) -> None:
+    """Write what can be written: one turn that the database refuses must not cost the others."""
+    for turn in written:
+        with suppress(Exception), connection.begin_nested():
+            _write_turns(connection, [turn])
 
 
 def _write_turns(connection: Connection, written: Sequence[Turn]) -> None:

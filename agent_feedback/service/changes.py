@@ -24,6 +24,7 @@ class Changes:
         self._client_request_id = client_request_id
         self._before: dict[RatingKey, Rating | None] = {}
         self._waiting: dict[RatingKey, Waiter] = {}
+        self._is_over = False
 
     def observed(self, transitions: Mapping[RatingKey, Transition]) -> dict[RatingKey, Transition]:
         """The same transitions, which note here what they change, within its transaction."""
@@ -48,9 +49,10 @@ class Changes:
         return waiter.stored.result() if waiter is not None and waiter.stored.done() else None
 
     def stop_waiting(self) -> None:
-        """Nobody waits for these deliveries any more."""
+        """Nobody waits for these deliveries any more, also where the ledger is still at work."""
+        self._is_over = True
         if self._waiters is not None:
-            self._waiters.remove(self._waiting.values())
+            self._waiters.remove(list(self._waiting.values()))
 
     def _observed(self, key: RatingKey, transition: Transition) -> Transition:
         def transition_and_note(old: Rating | None) -> Rating | None:
@@ -71,3 +73,5 @@ class Changes:
             self._waiters.remove([earlier])
         if new is not None and new.pending:
             self._waiting[key] = self._waiters.add(key, new.revision)
+        if self._is_over:  # the caller was refused meanwhile
+            self.stop_waiting()

@@ -62,6 +62,15 @@ def test_a_repeated_transaction_leaves_one_waiter(waiters: Waiters) -> None:
     assert changes.delivered(KEY) == Delivered(2, "a-1")
 
 
+def test_a_transaction_that_is_late_leaves_no_waiter(waiters: Waiters) -> None:
+    """Its caller was refused while the database hung; the write may still run, and is undone."""
+    changes = Changes(waiters, None)
+    transition = changes.observed({KEY: flipped})[KEY]
+    changes.stop_waiting()
+    transition(None)
+    assert len(waiters) == 0
+
+
 def test_a_repeated_transaction_may_leave_nothing_to_wait_for(waiters: Waiters) -> None:
     """The first call would have changed something, the last one finds it delivered."""
     changes = Changes(waiters, None)
