@@ -42,8 +42,9 @@ def state(
                 _moved_on(old, now),
                 content=content,
                 withdrawn=False,
-                # Until the withdrawal is delivered, MLflow still holds the old assessment.
-                clear_first=old.pending or old.clear_first,
+                # MLflow may still hold the withdrawn assessment, also where it answered that it was
+                # deleted: to be updated, it would have to be kept, under the id that is gone.
+                clear_first=True,
                 assessment_id=new_assessment_id(),
                 store_id=None,
             )
