@@ -89,7 +89,7 @@ class TestMlflowUi:
         """The links stay while MLflow takes its time, and go when it is gone."""
         own_mlflow_server.start()
         environ = {"MLFLOW_EXPERIMENT_ID": "7", "MLFLOW_TRACKING_URI": own_mlflow_server.url}
-        ui = MlflowUi(environ, believed_seconds=0)
+        ui = MlflowUi(environ, cache_seconds=0)
         page = await ui.trace_page()
         assert page is not None
         own_mlflow_server.freeze()

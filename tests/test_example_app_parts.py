@@ -20,7 +20,7 @@ from examples.agent_app.passages import Passage, load_passages, split_markdown
 from examples.agent_app.questions import context_of
 from examples.agent_app.search import Hit, Search
 from examples.agent_app.sentences import sentences
-from examples.agent_app.sessions import Exchange, Sessions
+from examples.agent_app.sessions import PastTurn, Sessions
 from examples.agent_app.tracking import where_to_look
 from examples.agent_app.wording import terms
 from examples.agent_app.writers import ExtractingWriter, Writer
@@ -185,18 +185,18 @@ class TestSessions:
     def test_each_session_has_its_own_memory(self) -> None:
         """The conversation of one session is not known in another, nor without any."""
         sessions = Sessions()
-        sessions.remember("one", Exchange("q", "a"))
-        sessions.remember(None, Exchange("lost", ""))
-        assert sessions.recent("one") == (Exchange("q", "a"),)
+        sessions.remember("one", PastTurn("q", "a"))
+        sessions.remember(None, PastTurn("lost", ""))
+        assert sessions.recent("one") == (PastTurn("q", "a"),)
         assert sessions.recent("two") == sessions.recent(None) == ()
 
     def test_memory_is_bounded(self) -> None:
         """The oldest exchange of a session and the session used longest ago are forgotten."""
-        sessions = Sessions(max_sessions=2, max_exchanges=2)
+        sessions = Sessions(max_sessions=2, max_turns=2)
         for session in ("old", "kept", "old", "new"):
-            sessions.remember(session, Exchange(session, ""))
+            sessions.remember(session, PastTurn(session, ""))
         for number in range(3):
-            sessions.remember("new", Exchange(str(number), ""))
+            sessions.remember("new", PastTurn(str(number), ""))
         assert sessions.recent("kept") == ()
         assert [exchange.question for exchange in sessions.recent("new")] == ["1", "2"]
         assert len(sessions.recent("old")) == 2
@@ -214,7 +214,7 @@ class TestConversation:
         request = ResponsesAgentRequest.model_validate({"input": messages})
         conversation = read_conversation(request)
         assert conversation.question == "Second?"
-        assert conversation.said_before == (Exchange("First?", "Yes."),)
+        assert conversation.earlier == (PastTurn("First?", "Yes."),)
 
     def test_no_question(self) -> None:
         """A request without a message of the person has an empty question."""
@@ -296,7 +296,7 @@ def fake_model() -> Iterator[FakeModel]:
         yield model
 
 
-async def written(writer: Writer, *, earlier: tuple[Exchange, ...] = ()) -> str:
+async def written(writer: Writer, *, earlier: tuple[PastTurn, ...] = ()) -> str:
     """Let the writer answer from the passage about the ledger."""
     hits = writer.choose([Hit(LEDGER, 2.0), Hit(WIDGET, 0.1)])
     return "".join([piece async for piece in writer.write("Where?", hits, earlier)])
@@ -315,7 +315,7 @@ class TestWriters:
             {"OPENAI_BASE_URL": f"{fake_model.url}/v1", "OPENAI_MODEL": "small"}
         )
         assert writer.description == f"small at {fake_model.url}/v1"
-        assert await written(writer, earlier=(Exchange("Who?", "You."),)) == "Two lines [1]."
+        assert await written(writer, earlier=(PastTurn("Who?", "You."),)) == "Two lines [1]."
         (request,) = fake_model.requests
         assert request["model"] == "small"
         roles = [message["role"] for message in request["messages"]]

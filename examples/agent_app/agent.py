@@ -66,7 +66,7 @@ async def _events(
     item_id = f"msg_{uuid4().hex}"
     citations: list[dict[str, str]] = []
     pieces: list[str] = []
-    answering = assistant.answer(conversation.question, session_id, conversation.said_before)
+    answering = assistant.answer(conversation.question, session_id, conversation.earlier)
     async with aclosing(answering) as parts:
         async for part in parts:
             if isinstance(part, Found):

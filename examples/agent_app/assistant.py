@@ -14,7 +14,7 @@ from mlflow.entities import Document, SpanType
 
 from examples.agent_app.questions import context_of
 from examples.agent_app.search import Hit, Search
-from examples.agent_app.sessions import Exchange, Sessions
+from examples.agent_app.sessions import PastTurn, Sessions
 from examples.agent_app.writers import Writer
 
 
@@ -41,15 +41,15 @@ class Assistant:
         self._sessions = sessions
 
     async def answer(
-        self, question: str, session_id: str | None, said_before: Sequence[Exchange] = ()
+        self, question: str, session_id: str | None, client_turns: Sequence[PastTurn] = ()
     ) -> AsyncGenerator[Found | Text, None]:
         """Yields what was found, then the answer in pieces.
 
-        `said_before` are the exchanges that the client itself sent; where there are any, they
+        `client_turns` are the past turns that the client itself sent; where there are any, they
         replace what is remembered of the session.
         """
-        earlier = tuple(said_before) or self._sessions.recent(session_id)
-        asked_before = [exchange.question for exchange in earlier]
+        earlier = tuple(client_turns) or self._sessions.recent(session_id)
+        asked_before = [turn.question for turn in earlier]
         hits = self.writer.choose(self._find(question, context_of(question, asked_before)))
         yield Found(hits)
         pieces: list[str] = []
@@ -68,7 +68,7 @@ class Assistant:
                 span.set_outputs("".join(pieces))
         finally:
             # A stopped answer is part of the session too: the next question may refer to it.
-            self._sessions.remember(session_id, Exchange(question, "".join(pieces)))
+            self._sessions.remember(session_id, PastTurn(question, "".join(pieces)))
 
     def _find(self, question: str, about: str) -> tuple[Hit, ...]:
         with mlflow.start_span("search_documentation", span_type=SpanType.RETRIEVER) as span:

@@ -8,15 +8,15 @@ from typing import Any
 
 from mlflow.types.responses import ResponsesAgentRequest
 
-from examples.agent_app.sessions import Exchange
+from examples.agent_app.sessions import PastTurn
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """The last question of the person, and the exchanges before it, oldest first."""
+    """The last question of the person, and the past_turns before it, oldest first."""
 
     question: str
-    said_before: tuple[Exchange, ...]
+    earlier: tuple[PastTurn, ...]
 
 
 def read_conversation(request: ResponsesAgentRequest) -> Conversation:
@@ -28,16 +28,16 @@ def read_conversation(request: ResponsesAgentRequest) -> Conversation:
     ]
     while messages and messages[-1][0] == "assistant":
         messages.pop()
-    exchanges: list[Exchange] = []
+    past_turns: list[PastTurn] = []
     for role, text in messages:
         if role == "user":
-            exchanges.append(Exchange(text, ""))
-        elif exchanges:
-            last = exchanges[-1]
-            exchanges[-1] = Exchange(last.question, f"{last.answer}{text}")
-    if not exchanges:
+            past_turns.append(PastTurn(text, ""))
+        elif past_turns:
+            last = past_turns[-1]
+            past_turns[-1] = PastTurn(last.question, f"{last.answer}{text}")
+    if not past_turns:
         return Conversation("", ())
-    *before, asked = exchanges
+    *before, asked = past_turns
     return Conversation(asked.question, tuple(before))
 
 

@@ -34,13 +34,13 @@ class MlflowUi:
         self,
         environ: Mapping[str, str],
         local_server: str | None = None,
-        believed_seconds: float = _CACHE_SECONDS,
+        cache_seconds: float = _CACHE_SECONDS,
     ) -> None:
         self._environ = environ
         self._local_server = local_server or _local_server(environ)
-        self._believed_seconds = believed_seconds
+        self._believed_seconds = cache_seconds
         self._known: str | None = None
-        self._asked_at = -believed_seconds
+        self._asked_at = -cache_seconds
 
     async def trace_page(self) -> str | None:
         """The address of a trace's page, with `{trace_id}` for its id; `None` where there is none.

@@ -12,7 +12,7 @@ from openai import AsyncOpenAI
 from openai.types.chat import ChatCompletionMessageParam
 
 from examples.agent_app.search import Hit
-from examples.agent_app.sessions import Exchange
+from examples.agent_app.sessions import PastTurn
 from examples.agent_app.writers import ExtractingWriter, Writer
 
 DEFAULT_MODEL = "gpt-4o-mini"
@@ -44,7 +44,7 @@ class ModelWriter:
         self,
         question: str,
         hits: Sequence[Hit],
-        earlier: Sequence[Exchange],
+        earlier: Sequence[PastTurn],
         instead: Sequence[str] = (),  # noqa: ARG002 - a model words it by itself
     ) -> AsyncGenerator[str, None]:
         """Yields the model's tokens as they come."""
@@ -97,7 +97,7 @@ def _databricks_clients() -> Callable[[], AsyncOpenAI]:
 
 
 def _messages(
-    question: str, hits: Sequence[Hit], earlier: Sequence[Exchange]
+    question: str, hits: Sequence[Hit], earlier: Sequence[PastTurn]
 ) -> list[ChatCompletionMessageParam]:
     passages = "\n\n".join(
         f"[{number}] {hit.passage.title}\n{hit.passage.text}" for number, hit in enumerate(hits, 1)

@@ -11,7 +11,7 @@ from mlflow.entities import SpanType
 
 from examples.agent_app.extract import compose
 from examples.agent_app.search import Hit
-from examples.agent_app.sessions import Exchange
+from examples.agent_app.sessions import PastTurn
 
 # A passage that covers less than half of a question is about something else.
 _ENOUGH = 0.5
@@ -41,7 +41,7 @@ class Writer(Protocol):
         self,
         question: str,
         hits: Sequence[Hit],
-        earlier: Sequence[Exchange],
+        earlier: Sequence[PastTurn],
         instead: Sequence[str] = (),
     ) -> AsyncGenerator[str, None]:
         """Yields the answer in pieces that add up to it.
@@ -75,7 +75,7 @@ class ExtractingWriter:
         self,
         question: str,
         hits: Sequence[Hit],
-        earlier: Sequence[Exchange],  # noqa: ARG002 - the interface of every writer
+        earlier: Sequence[PastTurn],  # noqa: ARG002 - the interface of every writer
         instead: Sequence[str] = (),
     ) -> AsyncGenerator[str, None]:
         """Yields the composed answer word by word."""
