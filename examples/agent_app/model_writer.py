@@ -103,9 +103,9 @@ def _messages(
         f"[{number}] {hit.passage.title}\n{hit.passage.text}" for number, hit in enumerate(hits, 1)
     )
     messages: list[ChatCompletionMessageParam] = [{"role": "system", "content": _INSTRUCTIONS}]
-    for exchange in earlier:
-        messages.append({"role": "user", "content": exchange.question})
-        messages.append({"role": "assistant", "content": exchange.answer})
+    for turn in earlier:
+        messages.append({"role": "user", "content": turn.question})
+        messages.append({"role": "assistant", "content": turn.answer})
     found = passages or "No passage was found."
     messages.append({"role": "user", "content": f"{found}\n\nQuestion: {question}"})
     return messages
