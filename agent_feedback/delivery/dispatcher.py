@@ -150,7 +150,7 @@ class Dispatcher:
         self._purge_sometimes()
         if pause := self._mlflow.seconds_to_wait():
             return pause
-        # Claim only what a worker can begin now: a claim's lease runs while it waits, and another
+        # Claim no more than free workers can take: a claim's lease runs while it waits, and another
         # replica could have delivered it.
         free = 0
         while self._room.acquire(blocking=False):

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 
 from agent_feedback.assessment_format import changed_at
 from agent_feedback.ledger.queue import LEASE_MS, UNTIL_IT_ANSWERS, Claim, refused_ms
-from agent_feedback.ledger.rows import RatingRow
+from agent_feedback.ledger.rows import DeliveryState, RatingRow
 from agent_feedback.model import Assessment
 
 UNSETTLED_MS = 60_000
@@ -140,16 +140,14 @@ def _after_storing(
         refused_at=0,
         last_error=None,
     )
+    own_id = row.rating.assessment_id
+    if own_id == claim.rating.assessment_id:  # else the person withdrew it, and rated anew
+        store_id = outcome.assessment_id if outcome.assessment_id != own_id else None
+        row = replace(row, rating=replace(row.rating, store_id=store_id, clear_first=False))
     if not is_current:
         return replace(row, due_at=now)
-    own_id = row.rating.assessment_id
-    store_id = outcome.assessment_id if outcome.assessment_id != own_id else None
-    return replace(
-        row,
-        rating=replace(row.rating, store_id=store_id, clear_first=False),
-        state="delivered" if settles_at <= now else "pending",
-        due_at=settles_at,
-    )
+    state: DeliveryState = "delivered" if settles_at <= now else "pending"
+    return replace(row, state=state, due_at=settles_at)
 
 
 def _taken_over(row: RatingRow, by: Assessment) -> RatingRow:

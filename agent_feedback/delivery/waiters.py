@@ -44,8 +44,8 @@ class Waiters:
     def add(self, key: RatingKey, revision: int) -> Waiter:
         """Wait for this revision of a rating.
 
-        To be called before the transaction that writes the revision is committed: nobody can
-        deliver it before, so its delivery cannot be missed.
+        To be called within the transaction that writes or reads the revision: until it ends, no
+        delivery can note its outcome on the row, and so none can be missed.
         """
         waiter = Waiter(key, revision)
         with self._lock:

@@ -97,10 +97,12 @@ class Database:
                 raise _unavailable()
             return result
 
+        done = self.submit(write_unless_refused)
         try:
-            return self._wait_for(self.submit(write_unless_refused))
+            return self._wait_for(done)
         except FutureTimeout:
             refused.set()
+            done.cancel()  # where it has not begun
             raise _unavailable() from None
 
     def submit(self, write: Callable[[Connection], T]) -> Future[T]:
@@ -139,7 +141,7 @@ class Database:
         try:
             return done.result(_PATIENCE_SECONDS)
         except (SQLAlchemyError, ConfigurationError) as error:
-            # Its text holds the statement's parameters: what people wrote.
+            # Its kind alone: the driver's text may hold what people wrote.
             logger.warning("agent_feedback: the ledger failed (%s)", type(error).__name__)
             raise _unavailable() from None
 

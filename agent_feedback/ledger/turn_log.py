@@ -16,6 +16,7 @@ from agent_feedback.model import Turn
 logger = logging.getLogger(__name__)
 
 _DELAY_SECONDS = 0.2
+_RETRY_SECONDS = 1.0
 _MAX_REMEMBERED = 1_000
 _MAX_WAITING = 20_000
 _LOG_AGAIN_SECONDS = 60.0
@@ -25,7 +26,8 @@ class TurnLog:
     """The newest turns of this process, and a thread that writes them.
 
     Args:
-        write: Writes turns and waits for it; what it raises is logged, and the turns are let go.
+        write: Writes turns and waits for it. What it raises is logged, and the turns are written
+            again a moment later, as far as memory reaches.
     """
 
     def __init__(self, write: Callable[[Sequence[Turn]], None]) -> None:
@@ -81,6 +83,17 @@ class TurnLog:
                 if waiting:
                     self._write(waiting)
             except Exception as error:
+                self._put_back(waiting)
+                self._closing.wait(_RETRY_SECONDS)
                 sentence = f"turns are not recorded ({type(error).__name__})"
                 if self._throttle.allows(sentence):
                     logger.warning("agent_feedback: %s", sentence)
+
+    def _put_back(self, turns: Sequence[Turn]) -> None:
+        """Let turns wait that could not be written; what they became meanwhile counts."""
+        with self._lock:
+            newer, self._waiting = self._waiting, {}
+            for turn in turns[-_MAX_WAITING:]:
+                self._waiting[turn.turn_id] = turn
+            self._waiting |= newer
+        self._something.set()

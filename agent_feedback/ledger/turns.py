@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from functools import partial
@@ -9,15 +10,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, bindparam, insert, select, update
 
-from agent_feedback.errors import Unavailable
 from agent_feedback.ledger.database import Database
 from agent_feedback.ledger.rows import to_turn, turn_columns
 from agent_feedback.ledger.tables import turns
 from agent_feedback.ledger.turn_log import TurnLog
+from agent_feedback.log_throttle import LogThrottle
 from agent_feedback.model import Turn
+
+logger = logging.getLogger(__name__)
 
 _MAX_PER_WRITE = 500
 _MAX_FOUND = 1_000
+_LOG_AGAIN_SECONDS = 60.0
 
 
 class TurnRecords:
@@ -32,6 +36,7 @@ class TurnRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._log = TurnLog(self._write)
+        self._throttle = LogThrottle(_LOG_AGAIN_SECONDS)
 
     def record(self, turn: Turn) -> None:
         """Note a turn's new state. Never waits and never fails: an answer must not pay for it."""
@@ -89,25 +94,27 @@ class TurnRecords:
         return self._database.read(newest_first, to_turn)
 
     def _write(self, written: Sequence[Turn]) -> None:
-        failure: Exception | None = None
         for start in range(0, len(written), _MAX_PER_WRITE):
             batch = written[start : start + _MAX_PER_WRITE]
             try:
                 self._database.write(partial(_write_turns, written=batch))
-            except Exception as error:  # noqa: BLE001 - raised below
-                failure = error
+            except Exception as error:  # noqa: BLE001 - raised again, unless one turn is to blame
                 # Waited for, too: a turn's later state must not be written before this one.
-                with suppress(Unavailable):
-                    self._database.write(partial(_write_one_by_one, written=batch))
-        if failure is not None:
-            raise failure
+                refused = self._database.write(partial(_write_one_by_one, written=batch))
+                if refused and self._throttle.allows(type(error).__name__):
+                    logger.warning(
+                        "agent_feedback: a turn cannot be recorded (%s)", type(error).__name__
+                    )
 
 
-def _write_one_by_one(connection: Connection, written: Sequence[Turn]) -> None:
-    """Write what can be written: one turn that the database refuses must not cost the others."""
+def _write_one_by_one(connection: Connection, written: Sequence[Turn]) -> int:
+    """Write the turns that the database takes; returns how many it refused."""
+    taken = 0
     for turn in written:
         with suppress(Exception), connection.begin_nested():
             _write_turns(connection, [turn])
+            taken += 1
+    return len(written) - taken
 
 
 def _write_turns(connection: Connection, written: Sequence[Turn]) -> None:

@@ -28,6 +28,8 @@ Write = Callable[[Connection], T]
 
 _MAX_PER_COMMIT = 256
 _MAX_CONNECTIONS = 8
+# A serialization failure and a deadlock: the server undid the transaction, and asks to repeat it.
+_UNDONE_BY_THE_SERVER = ("40001", "40P01")
 _PAUSE_SECONDS = (0.05, 0.2)
 _MAX_QUEUE = 20_000
 
@@ -43,7 +45,7 @@ class Writer(Protocol):
         """Queue ``write``; its future is done once its transaction is committed.
 
         The future fails with the SQLAlchemy error of a write or commit that failed, or with what
-        the write itself raised, whose transaction is then undone.
+        the write itself raised; nothing that it did is then durable.
 
         Raises:
             QueueFull: too many writes wait already, or the writer is closed.
@@ -90,16 +92,19 @@ class DirectWriter:
         try:
             return self._transact(write)
         except OperationalError as error:
-            # A deadlock, or a serialization failure: the server undid it, and asks to repeat it.
-            # Not at once: the other one has to get the lock first that this one gave up.
-            if error.connection_invalidated:
+            if _sqlstate(error) not in _UNDONE_BY_THE_SERVER:
                 raise
+            # Not at once: the other one has to get the lock first that this one gave up.
             time.sleep(random.uniform(*_PAUSE_SECONDS))
             return self._transact(write)
 
     def _transact(self, write: Write[T]) -> T:
         with self._engine.begin() as connection:
             return write(connection)
+
+
+def _sqlstate(error: OperationalError) -> str | None:
+    return getattr(error.orig, "sqlstate", None)
 
 
 class GroupWriter:

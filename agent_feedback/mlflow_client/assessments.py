@@ -92,17 +92,18 @@ class Assessments:
 
     def create(self, rating: Rating) -> str:
         """Write ``rating`` as a new assessment; returns the id that the store uses."""
+        assessment = new_assessment(rating, self._ledger_id())
         with store_errors(rating.key.trace_id):
-            assessment = new_assessment(rating, self._ledger_id())
             return _id_of(active_store().create_assessment(assessment))
 
     def update(self, rating: Rating, assessment_id: str) -> None:
         """Change an assessment in place, so that nothing of what it said before remains."""
+        fields = changed_fields(rating, self._ledger_id())
         with store_errors(rating.key.trace_id):
             updated = active_store().update_assessment(
                 trace_id=to_assessments_id(rating.key.trace_id),
                 assessment_id=assessment_id,
-                **changed_fields(rating, self._ledger_id()),
+                **fields,
             )
             _id_of(updated)
 

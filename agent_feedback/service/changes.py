@@ -66,7 +66,7 @@ class Changes:
         return transition_and_note
 
     def _wait_for(self, key: RatingKey, new: Rating | None) -> None:
-        """Begin to wait now: before the commit, nobody can have delivered this revision."""
+        """Begin to wait now: until the transaction ends, the row is locked for deliveries."""
         if self._waiters is None:
             return
         if (earlier := self._waiting.pop(key, None)) is not None:  # of a repeated transaction

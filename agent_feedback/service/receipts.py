@@ -48,3 +48,5 @@ class Submission:
     awaited: Sequence[Future[Delivered]]
     receipts: Callable[[], list[Receipt]]
     """What to answer now: "ok" for what MLflow is known to hold, "pending" for the rest."""
+    stop_waiting: Callable[[], None] = lambda: None
+    """To be called where ``receipts`` may never be."""

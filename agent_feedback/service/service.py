@@ -199,7 +199,7 @@ class Service:
                 for each in ratings
             ]
 
-        return Submission(ratings, changes.awaited, receipts)
+        return Submission(ratings, changes.awaited, receipts, changes.stop_waiting)
 
     def _is_stored(self, trace: Rateable, keys: Collection[RatingKey]) -> bool:
         """Whether MLflow has the trace by all experience, so that waiting for it makes sense."""

@@ -72,7 +72,10 @@ class Waiting:
         """Wait until MLflow holds the ratings, within the time that an answer may take."""
         if submission.awaited and self._delivery_seconds:
             done = [asyncio.wrap_future(awaited) for awaited in submission.awaited]
-            await asyncio.wait(done, timeout=self._delivery_seconds)
+            try:
+                await asyncio.wait(done, timeout=self._delivery_seconds)
+            finally:  # the request may be cancelled
+                submission.stop_waiting()
 
     def for_delivery_blocking(self, submission: Submission) -> None:
         """As :meth:`for_delivery`, in the caller's thread."""

@@ -11,7 +11,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import JSONResponse, StreamingResponse
 from starlette.types import Message
 
-from agent_feedback.agent.wire import answer, ping
+from agent_feedback.agent.wire import answer, ping, sse
+from agent_feedback.agent.wire.request_context import RequestContext
 from tests.agent.asgi import living, request_stream
 from tests.agent.hosting import (
     DONE,
@@ -25,6 +26,8 @@ from tests.agent.hosting import (
 
 PING = ": ping\n\n"
 LONG = "Hello " * 2_000
+EVENTS = b'data: {"text": "data: [DONE]"}\n\ndata: {"text": "x"}\n\n'
+STREAM = EVENTS + b"data: [DONE]\n\n"
 
 
 async def _answer(request: Any) -> Any:
@@ -202,6 +205,26 @@ def test_members_are_added_to_an_object(
 ) -> None:
     """Members are added to any JSON object, and nothing is done to what is none."""
     assert answer.with_members(body, members) == expected
+
+
+@pytest.mark.parametrize("cut", range(1, len(STREAM)))
+async def test_closing_events_come_before_done_wherever_a_stream_is_cut(cut: int) -> None:
+    """A middleware may pass a stream on in other pieces than events."""
+    sent: list[bytes] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message.get("body", b""))
+
+    context = RequestContext([])
+    out = answer.Answer(context, send)
+    headers = [(b"content-type", b"text/event-stream")]
+    await out.send({"type": "http.response.start", "status": 200, "headers": headers})
+    context.close_stream_with([{"type": "done"}])
+    for piece in (STREAM[:cut], STREAM[cut:]):
+        await out.send({"type": "http.response.body", "body": piece, "more_body": True})
+    await out.send({"type": "http.response.body", "body": b"", "more_body": False})
+    out.close()
+    assert b"".join(sent) == EVENTS + sse.frame({"type": "done"}) + b"data: [DONE]\n\n"
 
 
 def test_a_long_question_arrives_whole(hosts: Hosts) -> None:

@@ -144,14 +144,19 @@ CHANGED = changed_row(
     NOW - 500,
 )
 DUE = replace(CHANGED, lease=None, lease_until=0, due_at=NOW)
+# Under which id MLflow holds it is known now, and that what had to be cleared is cleared.
 OLDER_DELIVERED = replace(
-    DUE, rating=replace(CHANGED.rating, delivered_revision=2), delivered_at=NOW
+    DUE,
+    rating=replace(CHANGED.rating, delivered_revision=2, store_id=None, clear_first=False),
+    delivered_at=NOW,
 )
 CHANGED_MEANWHILE: dict[str, RatingRow] = {
     "released": DUE,
     "stored": OLDER_DELIVERED,
     "stored, to be fetched once more": replace(OLDER_DELIVERED, unsettled_until=NOW + RECHECK_MS),
-    "superseded": OLDER_DELIVERED,
+    "superseded": replace(
+        OLDER_DELIVERED, rating=replace(OLDER_DELIVERED.rating, store_id="a-theirs")
+    ),
     "postponed": DUE,
     "postponed, perhaps in effect": replace(DUE, unsettled_until=UNTIL_IT_ANSWERS),
     "postponed, refused": DUE,
@@ -164,6 +169,13 @@ def test_a_change_meanwhile_is_due_at_once(outcome: str) -> None:
     """Only what MLflow holds, or may yet come to hold, is kept of an older revision's outcome."""
     expected = CHANGED_MEANWHILE[outcome]
     assert next_row(CHANGED, CLAIM, OUTCOMES[outcome], NOW) == expected
+
+
+def test_a_rating_anew_meanwhile_keeps_its_own_id() -> None:
+    """Withdrawn and given again, it is another assessment: the older one's id is not its own."""
+    anew = replace(CHANGED.rating, assessment_id="a-new", store_id=None, withdrawn=False)
+    after = next_row(replace(CHANGED, rating=anew), CLAIM, Stored("a-other"), NOW)
+    assert after.rating == replace(anew, delivered_revision=2)
 
 
 LATER = NOW + LEASE_MS

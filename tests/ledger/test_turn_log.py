@@ -8,6 +8,7 @@ import pytest
 from agent_feedback.ledger.turn_log import TurnLog
 from agent_feedback.model import Turn
 from tests.support.ledgers import turn
+from tests.support.waiting import eventually
 
 
 class Written:
@@ -17,13 +18,13 @@ class Written:
         self.turns: list[Turn] = []
         self.begun = threading.Event()
         self.may_end = threading.Event()
-        self._fails = fails
+        self.fails = fails
 
     def __call__(self, turns: Sequence[Turn]) -> None:
         """Write turns once the test lets it."""
         self.begun.set()
         assert self.may_end.wait(60)
-        if self._fails:
+        if self.fails:
             raise RuntimeError("s3cret")
         self.turns += turns
 
@@ -63,6 +64,22 @@ def test_the_newest_turns_are_remembered_in_order_of_opening() -> None:
     assert len(remembered) == 1000
     assert [each.turn_id for each in remembered if each.session_id == "ended"] == ["700"]
     assert remembered[499].turn_id == "700"
+
+
+def test_what_could_not_be_written_is_written_later() -> None:
+    """An outage of the ledger costs no turn, and what a turn became meanwhile is what counts."""
+    written = Written(fails=True)
+    written.may_end.set()
+    log = TurnLog(written)
+    log.record(turn("1", session_id="begun"))
+    log.record(turn("2"))
+    assert written.begun.wait(60)
+    log.record(turn("1", session_id="ended"))
+    written.fails = False
+    eventually(lambda: {each.turn_id for each in written.turns}, lambda found: len(found) == 2)
+    log.close()
+    newest = {each.turn_id: each.session_id for each in written.turns}
+    assert newest == {"1": "ended", "2": "session-1"}
 
 
 def test_a_ledger_that_is_away_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -266,10 +266,15 @@ def failing_with(error: Exception, calls: list[Exception]) -> Callable[[Connecti
     return write
 
 
+class Deadlock(Exception):
+    sqlstate = "40P01"
+
+
 @pytest.mark.parametrize(
     ("error", "times"),
     [
-        pytest.param(OperationalError("", {}, Exception()), 2, id="undone by the server"),
+        pytest.param(OperationalError("", {}, Deadlock()), 2, id="undone by the server"),
+        pytest.param(OperationalError("", {}, Exception()), 1, id="not connected"),
         pytest.param(
             OperationalError("", {}, Exception(), connection_invalidated=True), 1, id="cut off"
         ),

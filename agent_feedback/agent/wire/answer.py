@@ -34,6 +34,7 @@ class Answer:
         self._send = send
         self._held_start: Message | None = None
         self._held_body = b""
+        self._unfinished_line = b""
         self._frames = 0
         self._is_stream = False
         self._ping = Ping(send, lambda: self._frames)
@@ -102,9 +103,14 @@ class Answer:
         self._ping.busy = False
 
     def _with_closing_frames(self, message: Message) -> Message:
-        events, done = split_at_done(message.get("body", b""))
-        if not done and not _is_last(message):  # a middleware held the handler's last events back
-            return message
+        body = self._unfinished_line + message.get("body", b"")
+        events, done = split_at_done(body)
+        if not done and not _is_last(message):
+            # A middleware held the handler's last events back, or cuts the stream elsewhere than
+            # between events: `[DONE]` may be in two parts.
+            lines, end, self._unfinished_line = body.rpartition(b"\n")
+            return {**message, "body": lines + end}
+        self._unfinished_line = b""
         closing, self._context.closing_frames = self._context.closing_frames, b""
         return {**message, "body": events + closing + done}
 

@@ -12,8 +12,8 @@ from sse_starlette import ServerSentEvent
 PING: Final = ServerSentEvent(comment="ping", sep="\n").encode()
 """A comment: clients pass over it, and what is between them and us sees that the stream lives."""
 
-# The server's last event, which is no JSON. Within JSON there is no line break as such, so no
-# handler's text can begin a line with it.
+# The server's last event, which is no JSON. Within JSON there is no line break as such, so no line
+# that a handler's text is in can begin with it.
 _DONE = re.compile(rb"^data: ?\[DONE\]", re.MULTILINE)
 
 
