@@ -104,7 +104,7 @@ class Application:
         self._dispatcher.start()
 
     def warn_of_configuration(self) -> None:
-        """Say what will surprise whoever runs this app: once at its start."""
+        """Log which settings may surprise the operator: once, at the start."""
         if self._is_ephemeral():
             logger.warning(
                 "agent_feedback: the ledger is a file on this app's ephemeral disk: ratings that"
@@ -141,7 +141,7 @@ class Application:
     # -- without lifespan messages --------------------------------------------------------------
 
     def _began(self) -> None:
-        """Start with the first turn or rating where nobody told us to: a bot, an app in another."""
+        """Start with the first turn or rating where there is no lifespan: a bot, a mounted app."""
         if self._is_running:
             return
         with self.guard.protect("starting delivery"):
@@ -151,7 +151,7 @@ class Application:
             atexit.register(_stop_at_exit, weakref.ref(self))
 
     def _turn_ended(self, trace: ActiveTrace) -> None:
-        """Let MLflow store the trace now where nobody will tell us that the process is stopping.
+        """Let MLflow store the trace now where no lifespan will tell us that the process stops.
 
         Python runs no exit handlers when a signal ends it, which is how uvicorn ends: what MLflow
         still holds in memory then is gone, and the ratings of it with it.

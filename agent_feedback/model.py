@@ -34,8 +34,8 @@ class TurnState(str, Enum):
 class Identity:
     """The person behind a request.
 
-    ``how`` names the evidence: the header that was believed, ``"obo"`` for an access token,
-    ``"app"`` where the host application vouches, ``"none"`` for nobody.
+    ``how`` names the evidence: the header that was trusted, ``"obo"`` for an access token,
+    ``"app"`` where the host application says so, ``"none"`` where nobody is named.
     """
 
     user_id: str = ANONYMOUS

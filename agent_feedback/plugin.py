@@ -185,7 +185,7 @@ class AgentFeedback:
         """Record a turn of a host without our HTTP routes: a Slack bot, a WebSocket handler.
 
         The turn belongs to the active trace, or to a new one of its own. The ``user_id`` is
-        believed: the application vouches for it. A ``client_request_id`` that MLflow cannot keep is
+        trusted: the application has verified it. A ``client_request_id`` that MLflow cannot keep is
         replaced, and such a ``session_id`` left out; the turn says what counts.
         """
         in_span = mlflow.get_current_active_span() is not None
@@ -233,7 +233,7 @@ class AgentFeedback:
             correction: What the answer should have been.
             signal: An implicit signal, instead of a value.
             ratings: Stars by dimension, instead of a value.
-            user_id: The person, for whom the application vouches; ``None`` for nobody.
+            user_id: The person, as the application verified it; ``None`` for an anonymous one.
 
         Returns:
             The receipt of each assessment that this makes: the rating first.
@@ -263,7 +263,7 @@ class AgentFeedback:
             client_request_id: the id of its request.
             dimension: What was rated; the thumb where neither this nor the id is given.
             assessment_id: The rating's id.
-            user_id: The person, for whom the application vouches; ``None`` for nobody.
+            user_id: The person, as the application verified it; ``None`` for an anonymous one.
 
         Returns:
             The receipt of the withdrawal. A thumb's ``correction`` is the receipt of the one that

@@ -77,7 +77,7 @@ class Settings:
         user_id_source: Where the person comes from, in order: header names, ``"obo"`` for the
             forwarded access token, or ``"none"`` alone for nobody.
         trusted_proxies: The ``X-Forwarded-User`` values of proxies that may name their user in
-            ``x-app-user-email``; ``"*"`` believes every caller.
+            ``x-app-user-email``; ``"*"`` trusts every caller.
         require_user: Refuse anonymous people.
         implicit_signals: Which of ``copy``, ``regenerate``, ``stop`` are taken.
         unknown_wait_seconds: How long an unknown trace is asked for before it is refused.

@@ -87,8 +87,8 @@ class LiveTurn:
             self._end(TurnState.OK)
 
     def _end(self, state: TurnState) -> None:
-        # A client that seemed to have left can be followed by the handler's own end, which is the
-        # better word: the state may change once more, and what ended is told only once.
+        # A client that seemed to have left can be followed by the handler's own end, which counts:
+        # so the state may change once more, but the turn ends once.
         is_first = self.turn.state is TurnState.OPEN
         if self._look_up is not None and self.turn.asker is None:
             if self._look_up.done():

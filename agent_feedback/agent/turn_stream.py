@@ -92,7 +92,7 @@ class TurnStream:
 
 
 class StreamOutside:
-    """A stream that nobody's request asked for: everything is handed on as it is."""
+    """A stream outside a request, as in a test: everything is handed on as it is."""
 
     def __init__(self) -> None:
         self.turn = turn_outside()

@@ -75,7 +75,7 @@ class Turns:
     def open_app(
         self, user_id: str | None, session_id: str | None, client_request_id: str | None
     ) -> LiveTurn:
-        """A turn that the host application vouches for."""
+        """A turn whose person the host application has verified."""
         keepable = request_fields.is_client_request_id(client_request_id)
         return self._start(
             Identity(user_id, "app", is_human=True) if user_id else Identity(how="app"),

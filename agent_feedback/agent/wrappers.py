@@ -124,7 +124,7 @@ class Wrappers:
     async def _events(self, runner: HandlerRunner, request: Any) -> AsyncGenerator[Any, None]:
         context = self._request_context()
         stream = self._begin(request, context) if context else StreamOutside()
-        # A handler that never waits would not hear that its client has gone, nor let others speak.
+        # A handler that never awaits would block the loop: other requests, and its cancellation.
         pauses = itertools.cycle(_PAUSES)
         is_waiting = False
         try:
@@ -133,7 +133,7 @@ class Wrappers:
                 async for value in events:
                     event = stream.take(value)
                     if event is not HELD_BACK:
-                        is_waiting = True  # whoever is not asked for more may be closed here
+                        is_waiting = True  # a reader that wants no more closes us here
                         yield event
                         is_waiting = False
                     if next(pauses):
@@ -157,7 +157,7 @@ class Wrappers:
 
 
 def _is_told_to_stop(error: BaseException) -> bool:
-    """Whether the handler ends because somebody stops it, or the process, and not by its failure.
+    """Whether the handler was cancelled, or the process is stopping: it did not fail.
 
     Libraries leak the cancellation of their own inner tasks: that is a failure like any other.
     Python 3.10 cannot tell one from the other.

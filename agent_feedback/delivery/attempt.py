@@ -75,8 +75,8 @@ class Attempt:
         rating = claim.rating
         steps = self._plan(claim, rating, fetched)
         kept = self._carry_out(claim, steps)
-        # A replica with a ledger of its own may create one at this moment too. Neither sees the
-        # other's before; whoever fetches the trace when both are over does. And a deletion is
+        # A replica with a ledger of its own may create one at this moment too, after both have
+        # fetched the trace. Only a fetch when both attempts are over can tell. And a deletion is
         # answered by an empty body, which any proxy before MLflow may give as well.
         recheck = steps.create or bool(steps.delete)
         if steps.yield_to is None and self._is_suspicious(steps, kept, rating):

@@ -210,7 +210,7 @@ class Dispatcher:
         try:
             outcome = self._outcome(claim, fetched)
             self._queue.update(claim, lambda row, now: next_row(row, claim, outcome, now))
-            # Only now: whoever is told may ask at once, and the ledger must say the same.
+            # Only now: a client that gets its answer may read the rating back at once.
             if isinstance(outcome, (Stored, Superseded)):
                 self.waiters.resolve(claim.rating.key, _delivered(claim, outcome))
         except Unavailable:

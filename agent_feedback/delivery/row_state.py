@@ -29,7 +29,7 @@ RECHECK_MS = LEASE_MS
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """Nothing was attempted: whoever comes next may have it."""
+    """Nothing was attempted: the rating is due at once, for any claim."""
 
 
 @dataclass(frozen=True, slots=True)

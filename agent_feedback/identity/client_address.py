@@ -11,11 +11,11 @@ _UNKNOWN = "unknown"
 
 
 def client_address(headers: RawHeaders, peer: str | None, *, on_databricks_apps: bool) -> str:
-    """The address of the client, as far as it can be believed.
+    """The address of the client, as far as it can be trusted.
 
     On Databricks Apps the peer is the platform's proxy, which says the client's address in
     ``X-Real-Ip``. Elsewhere any caller can type that header, so that only the peer counts; a server
-    that believes its own proxy (uvicorn's ``--forwarded-allow-ips``) puts the client there.
+    that trusts its own proxy (uvicorn's ``--forwarded-allow-ips``) puts the client there.
 
     One network of IPv6 (``/64``) is one client: a single machine has all of its addresses.
     """

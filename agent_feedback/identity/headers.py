@@ -42,7 +42,7 @@ class AccessToken:
 class Decision:
     """What the headers alone say: a person, or a token to look up.
 
-    ``ignored_claim`` tells that the sender named a user and may not speak for one.
+    ``ignored_claim`` says that the sender named a user, and is not trusted to.
     """
 
     who: Identity | AccessToken
@@ -54,7 +54,7 @@ def decide(headers: RawHeaders, settings: Settings, *, on_databricks_apps: bool)
 
     Args:
         headers: The request's raw headers, duplicates included.
-        settings: Which headers and proxies to believe.
+        settings: Which headers and proxies to trust.
         on_databricks_apps: There, without an e-mail, only a token speaks for a person.
 
     Raises:

@@ -32,7 +32,7 @@ class IdentityResolver:
         """The person who sends a rating.
 
         Raises:
-            IdentityMalformed: the headers cannot be believed.
+            IdentityMalformed: an identity header is malformed, or occurs twice.
             IdentityRequired: nobody is named, and the settings ask for a person.
             IdentityRefused: the workspace refuses the token.
             Unavailable: the workspace cannot be asked now.

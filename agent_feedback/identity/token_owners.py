@@ -72,7 +72,7 @@ class TokenOwners:
             Unavailable: the workspace did not answer in time.
         """
         try:
-            # Shielded: whoever goes away must not take the answer from those who share it.
+            # Shielded: the look-up is shared, and must go on where one request is cancelled.
             return await asyncio.shield(asyncio.wrap_future(self.look_up(token)))
         except FeedbackError as error:
             # One failure is shared by everybody who waits for it: each gets an own exception.
@@ -88,7 +88,7 @@ class TokenOwners:
                 who, failure = None, error
             self._free.release()
             in_time = _settle(answer, who, failure)
-            if who is not None and not in_time:  # for whoever comes back
+            if who is not None and not in_time:  # for the next request with this token
                 with self._lock:
                     self._remember(digest, _done(who), time.monotonic() + _KEEP_SECONDS)
 

@@ -1,1 +1,1 @@
-"""What was asked and what was rated, durable before anybody is told so."""
+"""What was asked and what was rated, durable before a request is answered."""

@@ -29,7 +29,7 @@ _PATIENCE_SECONDS = 5
 # Enough for the threads that write and for those that read: see `writer` and `database`.
 _POOL_SIZE = 8
 _MAX_OVERFLOW = 16
-# A database that vanished without a word is noticed by the operating system, within seconds.
+# So that the operating system notices within seconds that a database's machine is gone.
 _NOTICE_ITS_DEATH = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,

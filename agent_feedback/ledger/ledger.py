@@ -1,4 +1,4 @@
-"""The ledger: what was asked and what was rated, durable before anybody is told "thanks"."""
+"""The ledger: what was asked and what was rated, durable before a request is answered."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from agent_feedback.ratings.transitions import Transition
 
 
 class RatingRecords:
-    """Ratings as their people want them, durable before anybody is told so.
+    """Ratings as their people want them, durable before a request is answered.
 
     Every method raises :class:`~agent_feedback.errors.Unavailable` where the database cannot be
     used now.
@@ -51,7 +51,7 @@ class RatingRecords:
             What the ratings should be now, in the order given.
 
         Raises:
-            Unavailable: it could not be made durable; nothing was promised to anybody.
+            Unavailable: it could not be made durable, and is not stored.
             FeedbackError: whatever a transition refused with.
         """
 

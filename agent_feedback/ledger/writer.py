@@ -39,7 +39,7 @@ class QueueFull(Exception):
 
 
 class Writer(Protocol):
-    """Runs writes on threads of its own, so that a database that hangs holds no caller."""
+    """Runs writes on threads of its own, so that a database that hangs blocks no caller."""
 
     def submit(self, write: Write[T]) -> Future[T]:
         """Queue ``write``; its future is done once its transaction is committed.

@@ -35,7 +35,7 @@ def flush_finished_spans() -> None:
     Takes a millisecond or two; ``mlflow.flush_trace_async_logging`` would take a second each time,
     and stops the export's queue meanwhile.
     """
-    # Not at the top: nobody else needs this name of MLflow's inside.
+    # Not at the top: importing this private name fails where MLflow has moved it.
     from mlflow.tracing.provider import provider
 
     flush = getattr(provider.get(), "force_flush", None)

@@ -165,7 +165,7 @@ class Service:
         return [self._receipt(rating) for rating in rated.values() if not rating.withdrawn]
 
     def person_key(self, person: Identity) -> str | None:
-        """What a page may know its person by: it names nobody, and is this ledger's own.
+        """An opaque key of the person, for pages: the same for every replica of this ledger.
 
         Raises:
             Unavailable: the ledger, whose id is the secret in it, cannot be opened now.

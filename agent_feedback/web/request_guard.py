@@ -77,7 +77,7 @@ class RequestGuard:
             raise NotAllowed("Pages of other sites may not send feedback here.")
 
     def check_rate(self, counted_as: Sequence[str]) -> None:
-        """Count a write of whoever this is.
+        """Count a write of this sender.
 
         Raises:
             RateLimited: they send too many. Each worker process counts by itself.
@@ -110,7 +110,7 @@ class RequestGuard:
 
 
 def refuse_unknown(sent: Collection[str], known: Collection[str]) -> None:
-    """Refuse members that nothing reads: a misspelt one holds what somebody wanted to say.
+    """Refuse members that nothing reads: what a misspelt one holds would be lost.
 
     Raises:
         InvalidFeedback: a name is not known. It is repeated where nothing but a name can be meant.
