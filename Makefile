@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUNS := $(VENV)/.ready-to-run
 READY := $(VENV)/.ready
 
-.PHONY: run test lint browser faults faults-short soak fuzz fuzz-short clean-rooms bench pictures clean
+.PHONY: run test lint browser faults faults-short soak fuzz fuzz-short clean-rooms bench bench-ratings pictures clean
 
 run: $(RUNS)
 	$(BIN)/python -m examples.agent_app
@@ -58,6 +58,10 @@ clean-rooms: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.overhead $(ARGS)
+
+# What it costs to take a rating. ARGS="--tree old=PATH --tree new=." compares two checkouts.
+bench-ratings: $(READY)
+	$(BIN)/python -m benchmarks.ratings $(ARGS)
 
 # The documentation's pictures, from the running app; needs Chromium.
 pictures: $(READY)
