@@ -120,7 +120,8 @@ class Rating:
         revision: Raised by every change and withdrawal.
         delivered_revision: The newest revision that MLflow is known to hold.
         changed_at: When the person last changed it, in milliseconds since the epoch.
-        clear_first: It follows a withdrawal: what MLflow still holds must be deleted first.
+        clear_first: An earlier withdrawal is not known to be done: what MLflow still holds must be
+            deleted first.
     """
 
     key: RatingKey

@@ -42,9 +42,8 @@ def state(
                 _moved_on(old, now),
                 content=content,
                 withdrawn=False,
-                # MLflow may still hold the withdrawn assessment, also where it answered that it was
-                # deleted: to be updated, it would have to be kept, under the id that is gone.
-                clear_first=True,
+                # Until the withdrawal is delivered, MLflow still holds the old assessment.
+                clear_first=old.pending or old.clear_first,
                 assessment_id=new_assessment_id(),
                 store_id=None,
             )

@@ -56,15 +56,17 @@ def test_an_undeliverable_rating_is_tried_again_when_it_is_stated_again() -> Non
     assert state_up(UNDELIVERABLE) == replace(FRESH, revision=2, changed_at=20)
 
 
-@pytest.mark.parametrize("before", [WITHDRAWN, WITHDRAWAL_DELIVERED])
-def test_a_rating_after_a_withdrawal_is_another_one(before: Rating) -> None:
-    """It gets a fresh id; what MLflow still holds, whatever it answered, must go first."""
+@pytest.mark.parametrize(
+    ("before", "clear_first"), [(WITHDRAWN, True), (WITHDRAWAL_DELIVERED, False)]
+)
+def test_a_rating_after_a_withdrawal_is_another_one(before: Rating, clear_first: bool) -> None:
+    """It gets a fresh id; what the withdrawal has not removed yet must go first."""
     new = state_up(before)
     assert new is not None
     assert new.assessment_id != before.assessment_id
     assert new.store_id is None
     assert not new.withdrawn
-    assert (new.revision, new.clear_first) == (3, True)
+    assert (new.revision, new.clear_first) == (3, clear_first)
 
 
 def test_what_must_go_first_is_remembered_over_changes() -> None:
