@@ -61,7 +61,7 @@ def changed_row(row: RatingRow, rating: Rating, now: int) -> RatingRow:
     A claim that holds the row goes on holding it, and what it had sent may still take effect.
     """
     # MLflow's answer to a deletion proves nothing. Until a last fetch has shown that a withdrawn
-    # assessment is gone, the row is not "delivered", and a new rating must not be kept under its id.
+    # assessment is gone, the row is not "delivered"; a new rating must not be kept under its id.
     is_anew = row.rating.withdrawn and not rating.withdrawn
     if is_anew and row.state != "delivered":
         rating = replace(rating, clear_first=True)
