@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from agent_feedback.model import Turn
 logger = logging.getLogger(__name__)
 
 _MAX_PER_WRITE = 500
+_MAX_ONE_BY_ONE = 50
 _MAX_FOUND = 1_000
 _LOG_AGAIN_SECONDS = 60.0
 
@@ -94,17 +95,24 @@ class TurnRecords:
         return self._database.read(newest_first, to_turn)
 
     def _write(self, written: Sequence[Turn]) -> None:
-        for start in range(0, len(written), _MAX_PER_WRITE):
-            batch = written[start : start + _MAX_PER_WRITE]
+        for batch in _in_batches(written, _MAX_PER_WRITE):
             try:
                 self._database.write(partial(_write_turns, written=batch))
             except Exception as error:  # noqa: BLE001 - raised again, unless one turn is to blame
-                # Waited for, too: a turn's later state must not be written before this one.
-                refused = self._database.write(partial(_write_one_by_one, written=batch))
-                if refused and self._throttle.allows(type(error).__name__):
-                    logger.warning(
-                        "agent_feedback: a turn cannot be recorded (%s)", type(error).__name__
-                    )
+                self._write_one_by_one(batch, type(error).__name__)
+
+    def _write_one_by_one(self, written: Sequence[Turn], failure: str) -> None:
+        # Waited for, too: a turn's later state must not be written before this one. In small
+        # batches, each of which a distant database can take in the time of one write.
+        for batch in _in_batches(written, _MAX_ONE_BY_ONE):
+            refused = self._database.write(partial(_write_one_by_one, written=batch))
+            if refused and self._throttle.allows(failure):
+                logger.warning("agent_feedback: a turn cannot be recorded (%s)", failure)
+
+
+def _in_batches(turns: Sequence[Turn], size: int) -> Iterator[Sequence[Turn]]:
+    for start in range(0, len(turns), size):
+        yield turns[start : start + size]
 
 
 def _write_one_by_one(connection: Connection, written: Sequence[Turn]) -> int:
