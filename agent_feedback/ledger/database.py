@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
@@ -97,23 +96,15 @@ class Database:
                 raise _unavailable()
             return result
 
-        done = self.submit(write_unless_refused)
+        try:
+            done = self._writer.submit(write_unless_refused)
+        except QueueFull:
+            raise _unavailable() from None
         try:
             return self._wait_for(done)
         except FutureTimeout:
             refused.set()
             done.cancel()  # where it has not begun
-            raise _unavailable() from None
-
-    def submit(self, write: Callable[[Connection], T]) -> Future[T]:
-        """Queue ``write``, without waiting.
-
-        Raises:
-            Unavailable: too many writes wait already.
-        """
-        try:
-            return self._writer.submit(write)
-        except QueueFull:
             raise _unavailable() from None
 
     def read(self, query: Executable, convert: Callable[[RowMapping], T]) -> list[T]:
@@ -148,8 +139,3 @@ class Database:
 
 def _unavailable() -> Unavailable:
     return Unavailable("Feedback cannot be stored right now: try again in a moment.")
-
-
-def seconds_left(deadline: float) -> float:
-    """How many seconds there are until a monotonic time, none where it has passed."""
-    return max(0.0, deadline - time.monotonic())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from agent_feedback.ledger.database import Database, seconds_left
+from agent_feedback.ledger.database import Database
 from agent_feedback.ledger.queue import DeliveryQueue
 from agent_feedback.ledger.ratings import RatingRecords
 from agent_feedback.ledger.turns import TurnRecords
@@ -57,4 +57,4 @@ class Ledger:
         """
         deadline = time.monotonic() + within
         self.turns.close(within / 2)
-        self.database.close(seconds_left(deadline))
+        self.database.close(max(0.0, deadline - time.monotonic()))

@@ -1,6 +1,5 @@
 """What one operation learns while the ledger applies its changes, and what it waits for."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,14 +26,6 @@ DELIVERED = Delivered(1, rating().assessment_id)
 def waiters() -> Waiters:
     """Give the waiters of a process, of which there are none yet."""
     return Waiters()
-
-
-@pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    """Open an empty ledger."""
-    opened = Ledger(f"sqlite:///{tmp_path}/ledger.db")
-    yield opened
-    opened.close()
 
 
 def test_a_delivery_right_after_the_commit_is_heard(ledger: Ledger, waiters: Waiters) -> None:
