@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from typing import Any, Final
 
 from mlflow.entities import Assessment as MlflowAssessment
 from mlflow.entities import AssessmentSource, Expectation, Feedback
 from mlflow.entities.assessment import ExpectationValue, FeedbackValue
 
-from agent_feedback.model import Assessment, Content, Kind, Rating, StoredTrace
+from agent_feedback.model import Assessment, Content, Kind, Rating, StoredTrace, TraceRecord
 from agent_feedback.trace_id import to_assessments_id
 
 # -- keys of a trace's metadata ---------------------------------------------------------------
@@ -38,7 +37,7 @@ REASONS_KEY: Final = "agent_feedback.reasons"
 
 # MLflow writes this key with a trace's info, after the spans: without it, half of it is missing.
 _INFO_WRITTEN_KEY = "mlflow.trace_schema.version"
-_SOURCE_RUN_KEY = "mlflow.assessment.sourceRunId"
+SOURCE_RUN_KEY: Final = "mlflow.assessment.sourceRunId"
 # After this long, a trace without the key was written by something else than MLflow's own client.
 _MAX_STORING_MS = 60_000
 
@@ -102,6 +101,20 @@ def stored_trace(trace_id: str, info: Any) -> StoredTrace:
     )
 
 
+def trace_record(info: Any) -> TraceRecord:
+    """An MLflow ``TraceInfo`` as a report reads it."""
+    return TraceRecord(
+        trace_id=info.trace_id,
+        experiment_id=info.experiment_id,
+        started_at=int(info.request_time),
+        duration_ms=info.execution_duration,
+        failed=str(info.state) == "ERROR",
+        metadata=info.trace_metadata,
+        tags=info.tags,
+        assessments=tuple(map(_to_assessment, info.assessments or ())),
+    )
+
+
 def changed_at(found: Assessment) -> int | None:
     """When its person last changed a rating of ours; ``None`` where we did not write it."""
     try:
@@ -131,20 +144,23 @@ def _to_assessment(found: MlflowAssessment) -> Assessment:
         source_type=str(found.source.source_type),
         source_id=found.source.source_id or "",
         content=Content(
-            getattr(holder, "value", None), found.rationale or None, _reasons(metadata)
+            getattr(holder, "value", None),
+            found.rationale or None,
+            read_reasons(metadata.get(REASONS_KEY)),
         ),
         metadata=metadata,
         valid=found.valid is not False,
         # An evaluation run copies its judgements onto the trace, and names itself in them.
-        on_trace=not found.span_id and not found.run_id and not metadata.get(_SOURCE_RUN_KEY),
+        on_trace=not found.span_id and not found.run_id and not metadata.get(SOURCE_RUN_KEY),
         created_at=found.create_time_ms or 0,
         updated_at=found.last_update_time_ms or 0,
     )
 
 
-def _reasons(metadata: Mapping[str, str]) -> tuple[str, ...]:
+def read_reasons(text: str | None) -> tuple[str, ...]:
+    """The chosen reasons, as :data:`REASONS_KEY` has them; none where it holds anything else."""
     try:
-        reasons = json.loads(metadata.get(REASONS_KEY, "[]"))
-    except ValueError:
+        reasons = json.loads(text or "[]")
+    except (ValueError, RecursionError):
         return ()
     return tuple(map(str, reasons)) if isinstance(reasons, list) else ()

@@ -48,9 +48,14 @@ class Identity:
         return self.user_id == ANONYMOUS
 
 
+def folded(person: str) -> str:
+    """A person's name as it is compared: the case of e-mail addresses does not count."""
+    return person.lower() if "@" in person else person
+
+
 def same_person(one: str, other: str) -> bool:
     """Whether two names are one person's: the case of e-mail addresses does not count."""
-    return one == other or ("@" in one and one.lower() == other.lower())
+    return folded(one) == folded(other)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,3 +190,24 @@ class StoredTrace:
     assessments: tuple[Assessment, ...] = ()
     is_whole: bool = True
     experiment_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRecord:
+    """What a report reads of a trace.
+
+    Attributes:
+        started_at: In milliseconds since the epoch.
+        duration_ms: ``None`` where it is not known, as of a trace that has not ended.
+        failed: Whether it ended in MLflow's state ERROR.
+        experiment_id: ``None`` in Unity Catalog.
+    """
+
+    trace_id: str
+    experiment_id: str | None
+    started_at: int
+    duration_ms: int | None
+    failed: bool
+    metadata: Mapping[str, str]
+    tags: Mapping[str, str]
+    assessments: tuple[Assessment, ...]

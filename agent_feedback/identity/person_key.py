@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 
+from agent_feedback.model import folded
+
 _PURPOSE = b"agent_feedback person key\0"
 _LENGTH = 32
 
@@ -16,6 +18,5 @@ def person_key_of(secret: str, user_id: str) -> str:
         secret: What is never sent to a browser; whoever shares it gives the same keys.
         user_id: The person; the case of an e-mail address does not count.
     """
-    name = user_id.lower() if "@" in user_id else user_id
-    digest = hmac.new(secret.encode(), _PURPOSE + name.encode(), hashlib.sha256)
+    digest = hmac.new(secret.encode(), _PURPOSE + folded(user_id).encode(), hashlib.sha256)
     return digest.hexdigest()[:_LENGTH]
