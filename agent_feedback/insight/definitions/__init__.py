@@ -1,0 +1,1 @@
+"""What counts: windows, classes, values, and the sums that every source fills."""
