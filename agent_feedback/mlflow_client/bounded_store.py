@@ -23,22 +23,24 @@ from mlflow.utils.rest_utils import http_request, verify_rest_response
 
 ATTEMPT_SECONDS = 5.0
 """How long one call waits for MLflow."""
+READ_SECONDS = 60.0
+"""How long a report waits for a page of traces: nobody's answer waits with it."""
 _MAX_RETRY_AFTER_SECONDS = 300.0
 
 
 @lru_cache(maxsize=8)
-def bounded_store(tracking_uri: str) -> Any:
-    """The tracking store of ``tracking_uri``, whose calls end within a few seconds."""
+def bounded_store(tracking_uri: str, seconds: float = ATTEMPT_SECONDS) -> Any:
+    """The tracking store of ``tracking_uri``, each of whose calls ends within these seconds."""
     store = TracingClient(tracking_uri).store
-    return _bounded(store) if isinstance(store, RestStore) else store
+    return _bounded(store, seconds) if isinstance(store, RestStore) else store
 
 
-def active_store() -> Any:
+def active_store(seconds: float = ATTEMPT_SECONDS) -> Any:
     """The bounded store of the tracking URI that MLflow is set to now."""
-    return bounded_store(mlflow.get_tracking_uri())
+    return bounded_store(mlflow.get_tracking_uri(), seconds)
 
 
-def _bounded(store: RestStore) -> RestStore:
+def _bounded(store: RestStore, seconds: float) -> RestStore:
     bounded = copy.copy(store)
 
     def call_once(
@@ -60,8 +62,8 @@ def _bounded(store: RestStore) -> RestStore:
             endpoint=endpoint,
             method=method,
             max_retries=0,
-            timeout=ATTEMPT_SECONDS,
-            retry_timeout_seconds=int(ATTEMPT_SECONDS),
+            timeout=seconds,
+            retry_timeout_seconds=int(seconds),
             raise_on_status=False,
             **{"params" if method == "GET" else "json": body},
         )
@@ -69,6 +71,7 @@ def _bounded(store: RestStore) -> RestStore:
             verified = verify_rest_response(response, endpoint)
         except MlflowException as error:
             error.retry_after = _seconds(response.headers.get("Retry-After"))  # type: ignore[attr-defined]
+            error.http_status = response.status_code  # type: ignore[attr-defined]
             raise
         answer = response_proto or api.Response()
         if verified.status_code != 204:

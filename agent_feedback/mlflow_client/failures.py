@@ -35,13 +35,21 @@ class StoreError(Exception):
         failure: What that means.
         code: MLflow's error code, or the exception's class.
         retry_after: The seconds that MLflow, or a gateway before it, asked to wait; or ``None``.
+        status: The HTTP status of its answer, where there was one.
     """
 
-    def __init__(self, failure: Failure, code: str, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        failure: Failure,
+        code: str,
+        retry_after: float | None = None,
+        status: int | None = None,
+    ) -> None:
         super().__init__(code)
         self.failure = failure
         self.code = code
         self.retry_after = retry_after
+        self.status = status
 
 
 _BY_ERROR_CODE = {
@@ -71,7 +79,8 @@ def store_errors(trace_id: str = "") -> Iterator[None]:
         yield
     except MlflowException as error:
         code, retry_after = error.error_code, getattr(error, "retry_after", None)
-        raise StoreError(_failure_of(error, trace_id), code, retry_after) from error
+        status = getattr(error, "http_status", None)
+        raise StoreError(_failure_of(error, trace_id), code, retry_after, status) from error
     except Exception as error:
         raise StoreError(Failure.UNKNOWN, type(error).__name__) from error
 

@@ -1,0 +1,1 @@
+"""Where traces and assessments are counted."""
