@@ -2,7 +2,7 @@
 
 import pytest
 
-from agent_feedback.insight.spreadsheet import spreadsheet_safe
+from agent_feedback.insight.formats.spreadsheet import spreadsheet_safe
 
 
 @pytest.mark.parametrize(

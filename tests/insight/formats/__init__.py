@@ -1,0 +1,1 @@
+"""Every form of a report is read by something."""
