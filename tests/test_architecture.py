@@ -90,6 +90,17 @@ def test_no_package_imports_in_circles() -> None:
         walk(name, ())
 
 
+def test_heavy_libraries_are_imported_where_they_are_used() -> None:
+    """What makes reports takes seconds to import: nobody waits for it who asks for none."""
+    heavy = {"jinja2", "matplotlib", "numpy", "pandas", "scipy", "sklearn"}
+    for module in MODULES:
+        for node in ast.parse(module.read_text()).body:
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                names = [alias.name for alias in node.names]
+                names = names if isinstance(node, ast.Import) else [node.module or ""]
+                assert not heavy & {name.split(".")[0] for name in names}, module
+
+
 def test_only_the_identity_package_names_identity_headers() -> None:
     """No other module knows a header that says who somebody is."""
     names = ("x-forwarded-email", "x-app-user-email", "x-forwarded-user", "access-token")
@@ -121,7 +132,7 @@ def test_modules_and_functions_stay_short() -> None:
                 assert lines <= MAX_FUNCTION, f"{module}: {node.name} has {lines} lines"
 
 
-@pytest.mark.parametrize("what", ["agent_feedback", "agent_feedback.cli"])
+@pytest.mark.parametrize("what", ["agent_feedback", "agent_feedback.cli", "agent_feedback.insight"])
 def test_importing_it_imports_no_mlflow(what: str) -> None:
     """MLflow takes seconds to import: the command and a reader of the ledger do without."""
     program = f"import sys, {what}; print([name for name in sys.modules if name == 'mlflow'])"

@@ -7,6 +7,7 @@ by chance where the tests run, is missing here.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -71,12 +72,12 @@ class Room:
     python: Path
     folder: Path
 
-    def run(self, *command: str, code: int = 0) -> str:
+    def run(self, *command: str, code: int = 0, variables: Mapping[str, str] | None = None) -> str:
         """What a program of the environment prints; `Failed` where it ends with another code."""
         done = _run(
             [self.program(command[0]), *command[1:]],
             self.folder,
-            self.environment(),
+            self.environment() | dict(variables or {}),
             _COMMAND_SECONDS,
         )
         if done.returncode != code:
@@ -220,7 +221,7 @@ def _test(room: Room) -> None:
 
 
 def _two_lines(room: Room) -> None:
-    """Import it, ask its command for help, and rate an answer of the smallest app there is."""
+    """Import it, ask its command for help, rate an answer of the smallest app, and report it."""
     room.run("python", "-c", "import agent_feedback")
     if "Usage: agent-feedback" not in room.run("agent-feedback", "--help"):
         raise Failed("agent-feedback --help says something else")
@@ -230,6 +231,18 @@ def _two_lines(room: Room) -> None:
     stores = {"MLFLOW_TRACKING_URI": f"sqlite:///{room.folder}/mlflow.db"}
     with _serving(room, command, stores, port) as app:
         ask_and_rate(app, "/invocations", {"question": "What is it?"})
+    _report(room, stores)
+
+
+def _report(room: Room, stores: Mapping[str, str]) -> None:
+    """The report counts the rating, as JSON and as a page with its charts."""
+    command = ["agent-feedback", "report", "--experiment", "Default"]
+    for form in ("json", "html"):
+        output = str(room.folder / f"report.{form}")
+        room.run(*command, "--format", form, "--output", output, variables=stores)
+    counted = json.loads((room.folder / "report.json").read_text(encoding="utf-8"))["headline"]
+    if (counted["rated_traces"], counted["positive"]) != (1, 1):
+        raise Failed(f"the report counts {counted}")
 
 
 def _example(room: Room) -> None:

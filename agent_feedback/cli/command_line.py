@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from agent_feedback.cli.dashboard import dashboard
+from agent_feedback.cli.report import report
 from agent_feedback.cli.retry import retry
 from agent_feedback.cli.status import status
 from agent_feedback.package_conflict import warn_of_package_conflict
@@ -15,8 +17,10 @@ warn_of_package_conflict()
 @click.group()
 @click.version_option(package_name="mlflow-agent-feedback")
 def main() -> None:
-    """Look after the ratings of an agent."""
+    """Read and look after the ratings of an agent."""
 
 
+main.add_command(report)
+main.add_command(dashboard)
 main.add_command(status)
 main.add_command(retry)
