@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 RUNS := $(VENV)/.ready-to-run
 READY := $(VENV)/.ready
 
-.PHONY: run test lint browser faults faults-short soak fuzz fuzz-short clean-rooms bench bench-ratings pictures clean
+.PHONY: run test lint browser faults faults-short soak fuzz fuzz-short clean-rooms bench bench-ratings bench-report bench-intervals pictures clean
 
 run: $(RUNS)
 	$(BIN)/python -m examples.agent_app
@@ -63,9 +63,18 @@ bench: $(READY)
 bench-ratings: $(READY)
 	$(BIN)/python -m benchmarks.ratings $(ARGS)
 
+# How fast a report is; --traces 1000000 takes a quarter of an hour more.
+bench-report: $(READY)
+	$(BIN)/python -m benchmarks.report $(ARGS)
+
+# How often a report's intervals hold the true rate, in simulated teams.
+bench-intervals: $(READY)
+	$(BIN)/python -m benchmarks.intervals $(ARGS)
+
 # The documentation's pictures, from the running app; needs Chromium.
 pictures: $(READY)
 	$(BIN)/python -m tests.support.pictures
+	$(BIN)/python -m tests.support.report_pictures
 
 clean:
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist

@@ -21,12 +21,13 @@ _HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
 # How many blocks of which language are run, and by which tests. Blocks without a language are what
 # a reader types on a machine of their own, or pictures made of letters.
 RUN: dict[str, dict[str, int] | None] = {
-    "README.md": {"console": 6, "python": 2, "html": 1},  # test_documents_readme
+    "README.md": {"console": 7, "python": 2, "html": 1},  # test_documents_readme
     "docs/databricks-apps.md": {"python": 1, "yaml": 2},  # test_documents_databricks
     "docs/cross-origin.md": {"console": 1, "python": 1, "html": 1},  # test_documents_cross_origin
     "docs/http.md": {"json": 2},  # test_documents_http
     "docs/operate.md": {"console": 2, "python": 7},  # test_documents_operate
     "docs/python.md": {"python": 4},  # test_documents_python
+    "docs/report.md": {"console": 2, "python": 1},  # test_documents_report
     "docs/questions.md": None,  # short forms of the README's
     "docs/widget.md": None,  # counted in tests/component/test_documented
 }

@@ -38,10 +38,14 @@ def run(command: Command, adopter: Adopter) -> str:
     """Run one of the README's commands against the adopter's server and folder."""
     if command.line.startswith("curl"):
         return run_curl(command.line, adopter.address)
-    assert command.line.startswith("python - <<")
+    program = [sys.executable, "-"]
+    if command.line.startswith("agent-feedback"):
+        program = [str(Path(sys.executable).with_name("agent-feedback")), *command.line.split()[1:]]
+    else:
+        assert command.line.startswith("python - <<")
     wait_until_delivered(adopter)
     done = subprocess.run(
-        [sys.executable, "-"],
+        program,
         input=command.typed,
         cwd=adopter.folder,
         env=adopter.environment,

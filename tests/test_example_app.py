@@ -13,7 +13,7 @@ import pytest
 from mlflow.entities import SpanType
 
 from examples.agent_app.extract import NOTHING_FOUND
-from tests.support.example_app import ExampleApp, running_example_app
+from tests.support.example_app import PROJECT, ExampleApp, running_example_app
 from tests.support.fake_model import FakeModel, running_fake_model
 
 
@@ -137,6 +137,18 @@ class TestOverHttp:
         assert command.endswith(f"--backend-store-uri {app.tracking_uri}")
         program, *rest = shlex.split(command)
         assert subprocess.run([program, *rest, "--help"], stdout=subprocess.DEVNULL).returncode == 0
+
+    def test_the_start_prints_the_reports_command(self, app: ExampleApp) -> None:
+        """It can be pasted as it is; without ratings the report says how to get some."""
+        (command,) = re.findall(
+            r"^    (\S+ \S*agent-feedback report .+)$", app.log.read_text(), re.M
+        )
+        ask(app, QUESTION)
+        printed = subprocess.run(
+            command, shell=True, cwd=PROJECT, capture_output=True, text=True, timeout=100
+        )
+        assert printed.returncode == 0, printed.stderr
+        assert "agent-feedback" in printed.stdout
 
 
 def test_with_a_model(tmp_path: Path, empty_mlflow_store: Path, fake_model: FakeModel) -> None:

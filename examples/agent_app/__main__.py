@@ -47,9 +47,16 @@ def main() -> None:
 
     # Only now: these take seconds, and read the environment when they are imported.
     from examples.agent_app.lakebase import sign_in_where_needed
-    from examples.agent_app.tracking import choose_experiment, where_to_look
+    from examples.agent_app.tracking import (
+        choose_experiment,
+        experiment_named,
+        report_command,
+        where_to_look,
+    )
 
     sign_in_where_needed()
+    # MLflow names it in the environment, by its id, once it is chosen.
+    experiment = experiment_named(os.environ)
     experiment_id = choose_experiment(artifact_location)
     tracking_uri = os.environ["MLFLOW_TRACKING_URI"]
     # A store that the environment names has its pages elsewhere.
@@ -65,6 +72,8 @@ def main() -> None:
         f"Ask a question and rate the answer at {address.url} (Ctrl-C ends the app).",
         f"Answers are written by {assistant.writer.description}.",
         *(pages.promise if pages else where_to_look(tracking_uri, experiment_id)),
+        "How people rate them, in another shell (--format html --output report.html for a page):",
+        f"    {report_command(tracking_uri, experiment)}",
         "",
     ]
     # Databricks Apps waits 15 seconds between SIGTERM and SIGKILL.

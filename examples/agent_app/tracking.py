@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 import mlflow
 
@@ -27,6 +30,21 @@ def choose_experiment(artifact_location: str | None) -> str | None:
         client.create_experiment(EXPERIMENT, artifact_location=artifact_location)
     experiment_id: str = mlflow.set_experiment(EXPERIMENT).experiment_id
     return experiment_id
+
+
+def experiment_named(environ: Mapping[str, str]) -> str:
+    """The experiment of the traces, by the name or id that the environment has, else the app's."""
+    return (
+        environ.get("MLFLOW_EXPERIMENT_NAME") or environ.get("MLFLOW_EXPERIMENT_ID") or EXPERIMENT
+    )
+
+
+def report_command(tracking_uri: str, experiment: str) -> str:
+    """The command that says how people rate the answers, to be copied into a shell."""
+    program = Path(sys.executable).with_name("agent-feedback")
+    shown = program.relative_to(Path.cwd()) if program.is_relative_to(Path.cwd()) else program
+    command = [str(shown), "report", "--experiment", experiment]
+    return f"MLFLOW_TRACKING_URI={shlex.quote(tracking_uri)} {shlex.join(command)}"
 
 
 def where_to_look(tracking_uri: str, experiment_id: str | None) -> list[str]:
