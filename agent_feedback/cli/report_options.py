@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
+from agent_feedback.insight.definitions.options import MIN_COUNT
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -99,7 +101,7 @@ _NUMBERS = (
     click.option(
         "--min-count",
         type=click.IntRange(min=1),
-        default=30,
+        default=MIN_COUNT,
         show_default=True,
         metavar="N",
         help="Below this many, a rate is thin and a condition undecided (exit 4).",

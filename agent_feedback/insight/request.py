@@ -10,7 +10,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from agent_feedback.errors import ConfigurationError
 from agent_feedback.insight.content.gate import Bound, bound
-from agent_feedback.insight.definitions.options import Comparison, ReportOptions
+from agent_feedback.insight.definitions.options import MIN_COUNT, Comparison, ReportOptions
 from agent_feedback.insight.definitions.trace_keys import trace_key
 from agent_feedback.insight.definitions.window import window_of
 from agent_feedback.insight.sources.mlflow_source import MlflowSource
@@ -56,7 +56,7 @@ class ReportRequest:
     aliases: Mapping[str, str] = field(default_factory=dict)
     developers: Sequence[str] = ()
     exclude_users: Sequence[str] = ()
-    min_count: int = 30
+    min_count: int = MIN_COUNT
     sequential: bool = False
     link_base: str | None = None
     tables: str | None = None

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import Final
 
 from agent_feedback.insight.definitions.trace_keys import TraceKey
 from agent_feedback.insight.definitions.window import Window
+
+MIN_COUNT: Final = 30
+"""Fewer ratings than this are too few to judge by, where nobody says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,6 @@ class ReportOptions:
     developers: frozenset[str] = frozenset()
     excluded: frozenset[str] = frozenset()
     scale: int = 5
-    min_count: int = 30
+    min_count: int = MIN_COUNT
     sequential: bool = False
     link_base: str | None = None
