@@ -102,7 +102,7 @@ class TracePages:
             since: In milliseconds since the epoch.
             until: The same.
             condition: A filter that they meet besides.
-            at_once: How many searches are read beside each other: they share a page's memory.
+            at_once: How many searches are read beside each other: of very many, pages are smaller.
         """
         while since < until:
             page, more = self._page(experiments, _between(since, until, condition), at_once)

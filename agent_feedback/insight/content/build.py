@@ -59,15 +59,17 @@ def build_report(
         source: Where they are.
         made_at: The present time, in milliseconds since the epoch.
     """
-    total, previous, window = counts.total, counts.previous, options.window
+    total, window = counts.total, options.window
+    now = headline(total, options)
+    before = headline(counts.previous, options) if counts.previous else None
     return Report(
         made_at=iso(made_at),
         experiments=experiments,
         window=ReportWindow(since=iso(window.since), until=iso(window.until)),
         source=source,
-        headline=headline(total, options),
-        previous=headline(previous, options) if previous else None,
-        change=_change(previous, total, options),
+        headline=now,
+        previous=before,
+        change=_change(before, now),
         dimensions=dimensions(total, options),
         trend=_trend(counts, options),
         groups=_groups(counts, options),
@@ -110,30 +112,24 @@ class _Headline(TypedDict):
 
 
 def _headline(sums: Sums, options: ReportOptions) -> _Headline:
-    thumbs = Counter[float]()
-    for (_, value), number in sums.ratings.get(THUMB, Counter()).items():
-        thumbs[value] += number
+    positive, negative = sums.thumbs()
     return {
         "traces": sums.traces,
         "rated_traces": sums.rated_traces,
         "feedback_rate": feedback_rate(sums, options),
         "people": len(sums.answers),
-        "positive": thumbs[1.0],
-        "negative": thumbs[0.0],
+        "positive": positive,
+        "negative": negative,
         "positive_rate": positive_rate(sums, options),
     }
 
 
-def _change(before: Sums | None, now: Sums, options: ReportOptions) -> Change:
+def _change(before: Headline | None, now: Headline) -> Change:
     if before is None:
         return Change(positive_rate=None, feedback_rate=None)
     return Change(
-        positive_rate=_known(
-            difference(positive_rate(before, options), positive_rate(now, options))
-        ),
-        feedback_rate=_known(
-            difference(feedback_rate(before, options), feedback_rate(now, options))
-        ),
+        positive_rate=_known(difference(before.positive_rate, now.positive_rate)),
+        feedback_rate=_known(difference(before.feedback_rate, now.feedback_rate)),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -10,7 +9,6 @@ from typing import Final, Literal
 from agent_feedback.insight.content.report_values import Finding
 from agent_feedback.insight.content.themes import Said, themes_of
 from agent_feedback.insight.definitions.aggregates import CommentedTrace, Sums
-from agent_feedback.model import THUMB
 
 MAX_THEMES: Final = 10
 _EXAMPLES: Final = 3
@@ -56,10 +54,8 @@ def fix_first(commented: Sequence[CommentedTrace], total: Sums) -> tuple[Finding
     Raises:
         ReportError: There are comments, and scikit-learn, which finds their themes, is missing.
     """
-    thumbs: Counter[tuple[str, float]] = total.ratings.get(THUMB, Counter())
-    of_window = Thumbs(
-        sum(number for (_, value), number in thumbs.items() if not value), sum(thumbs.values())
-    )
+    positive, negative = total.thumbs()
+    of_window = Thumbs(negative, negative + positive)
     traces = {trace.trace_id: trace for trace in commented}
     reasons = _findings("reason", _reasons(commented), traces, of_window)
     themes = _findings("theme", _themes(commented), traces, of_window)

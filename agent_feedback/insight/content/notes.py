@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from agent_feedback.insight.definitions.aggregates import MAX_COMMENTED, Aggregates
 from agent_feedback.insight.definitions.options import ReportOptions
-from agent_feedback.model import THUMB
 
 NO_TRACES = "No traces began in this window: widen it with --since, or check --experiment."
 NO_RATINGS = (
@@ -66,7 +65,7 @@ def _emptiness(counts: Aggregates) -> str | None:
 
 
 def _thinness(counts: Aggregates, options: ReportOptions) -> str | None:
-    thumbs = sum(counts.total.ratings.get(THUMB, {}).values())
+    thumbs = sum(counts.total.thumbs())
     if not 0 < thumbs < options.min_count:
         return None
     return (

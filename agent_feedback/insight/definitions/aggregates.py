@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from agent_feedback.model import RatingValue
+from agent_feedback.model import THUMB, RatingValue
 
 MAX_COMMENTED: Final = 50_000
 """A report keeps the words and reasons of so many traces: the newest."""
@@ -35,6 +35,16 @@ class Sums:
     def rate(self, name: str, person: str, value: float, number: int = 1) -> None:
         """Add ratings of one person and value."""
         self.ratings.setdefault(name, Counter())[person, value] += number
+
+    def thumbs(self) -> tuple[int, int]:
+        """How many thumbs are up, and how many are down."""
+        up = down = 0
+        for (_, value), number in self.ratings.get(THUMB, {}).items():
+            if value:
+                up += number
+            else:
+                down += number
+        return up, down
 
     def add(self, other: Sums) -> None:
         """Add the sums of other traces."""

@@ -100,9 +100,10 @@ def _value(rating: ClassifiedAssessment) -> RatingValue:
     value = rating.assessment.content.value
     if rating.name in (COMMENT, CORRECTION):
         return None
-    said = thumb(value) if rating.name == THUMB else None
-    if said is not None or isinstance(value, bool):
-        return value if said is None else said
+    if rating.name == THUMB and (said := thumb(value)) is not None:
+        return said
+    if isinstance(value, bool):
+        return value
     if isinstance(value, str):
         return encodable(value)
     # Neither NaN nor a number that no float holds can be written as JSON.

@@ -168,9 +168,10 @@ class TraceCounter:
         for position, (key, traces) in enumerate(sizes):
             shown = key if position < MAX_GROUPS else OTHER
             group = groups.setdefault(shown, Sums())
-            group.add(self._counts.groups.get(key, Sums()))
-            # A group's own sums are of its rated traces only.
-            group.traces += traces - self._counts.groups.get(key, Sums()).traces
+            # What is summed up for a key are its rated traces only.
+            rated = self._counts.groups.get(key, Sums())
+            group.add(rated)
+            group.traces += traces - rated.traces
         return groups
 
     def _keep_newest_comments(self) -> None:
